@@ -1,0 +1,1 @@
+//! Reads catalogs from TOML.

@@ -1,0 +1,252 @@
+//! Vendors as data: hosts, endpoints, body formats, fields.
+//!
+//! A [`Vendor`] is read from one TOML file (`config/vendors/<name>.toml`); nothing in this crate
+//! names a vendor in code. This layer knows no HTTP library and no policy.
+
+use crate::category::DataCategory;
+use crate::selector::Selector;
+
+pub mod load;
+
+/// A third-party service.
+#[derive(Debug)]
+pub struct Vendor {
+    /// The name in routes and policies: `mixpanel`.
+    pub name: Box<str>,
+    /// The name for people: `Mixpanel`.
+    pub title: Box<str>,
+    /// Where the vendor documents what this file describes.
+    pub docs: Box<str>,
+    /// Where clean requests go by default: `https://api-js.mixpanel.com`.
+    pub upstream: Box<str>,
+    /// All hosts of the vendor's collection service, for the forward proxy.
+    pub hosts: Box<[Box<str>]>,
+    /// What the vendor writes in front of ids: kept by pseudonyms.
+    pub id_prefixes: Box<[Box<str>]>,
+    /// Category and protection of fields, for every endpoint.
+    pub fields: Box<[Field]>,
+    /// Where the project token or write key stands; `$query.token`, `properties.token`,
+    /// `$header.authorization`.
+    pub project: Box<[Selector]>,
+    /// The endpoints, in the order in which they are matched.
+    pub endpoints: Box<[Endpoint]>,
+}
+
+/// What a catalog knows about a field.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// Which leaves or containers.
+    pub selector: Selector,
+    /// Their category; `None` for a field that is only protected (or known to be harmless).
+    pub category: Option<DataCategory>,
+    /// Kept even under `unlisted = "drop"`, still scanned.
+    pub protocol: bool,
+}
+
+/// Method + path at a vendor.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// The name in policies, metrics and reports: the first path as written.
+    pub name: Box<str>,
+    /// What it is for.
+    pub kind: Kind,
+    /// Methods that it takes, upper case. `OPTIONS` is always answered by the proxy.
+    pub methods: Box<[Box<str>]>,
+    /// Path patterns.
+    pub paths: Box<[PathPattern]>,
+    /// Another upstream than the vendor's, e.g. for scripts on a CDN: `https://cdn.mxpnl.com`.
+    pub upstream: Option<Box<str>>,
+    /// Another path at that upstream; holds only while the vendor's upstream is not overridden.
+    pub upstream_path: Option<Box<str>>,
+    /// The ways a body may come, tried in order of their content types.
+    pub bodies: Box<[BodyFormat]>,
+    /// How the values of certain query parameters (or form fields) unfold: `data`.
+    pub params: Box<[ParamFormat]>,
+    /// Where the events stand in the decoded document; the empty selector path is the root itself.
+    pub events: Box<[EventRoot]>,
+    /// The event's name, relative to the event.
+    pub event_name: Option<Selector>,
+    /// Category and protection of fields of this endpoint; looked up before the vendor's.
+    pub fields: Box<[Field]>,
+    /// Values that are forced, whatever the policy says.
+    pub sets: Box<[Set]>,
+    /// Request headers that pass as they came (lower case) besides content negotiation.
+    pub headers: Box<[Box<str>]>,
+    /// Request headers that are judged as `$header.<name>` and pass only if a rule says so.
+    pub judged_headers: Box<[Box<str>]>,
+    /// Answer headers that pass (lower case) besides the common ones.
+    pub answer_headers: Box<[Box<str>]>,
+    /// The vendor's success answers, for a body of which nothing was left; first match.
+    pub answers: Box<[Answer]>,
+}
+
+/// What an endpoint is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Telemetry, judged.
+    Collect,
+    /// The SDK needs the live answer; what it sends is judged too.
+    Query,
+    /// SDK scripts; no body.
+    Asset,
+    /// Session recordings.
+    Replay,
+}
+
+/// A path pattern: literal segments, `:name` for one segment, `*` in a segment as a glob; a
+/// trailing `/?` makes the last slash optional.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathPattern {
+    /// The segments between slashes.
+    pub segments: Box<[PathSegment]>,
+    /// Whether `/track/` matches as well as `/track`.
+    pub optional_slash: bool,
+}
+
+/// One segment of a [`PathPattern`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathSegment {
+    /// Exactly this text.
+    Literal(Box<str>),
+    /// Text with `*` in it.
+    Glob(Box<str>),
+    /// Any one segment, judged as `$path.<name>`.
+    Param(Box<str>),
+}
+
+/// One way in which a body comes.
+#[derive(Debug, Clone)]
+pub struct BodyFormat {
+    /// Media types without parameters, lower case; `*` matches any, the empty string a missing one.
+    pub content_types: Box<[Box<str>]>,
+    /// From the outside in, content coding already off.
+    pub layers: Box<[Layer]>,
+    /// Whether CESU-8 surrogate pairs are read (and written as UTF-8).
+    pub cesu8: bool,
+}
+
+/// One layer of a body format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Layer {
+    /// gzip by its magic bytes, declared or not.
+    SniffGzip,
+    /// A form; the named fields hold the rest of the layers, the others are leaves.
+    Form(Box<[Box<str>]>),
+    /// Base64, always.
+    Base64,
+    /// Base64 unless the text begins with `{` or `[`.
+    MaybeBase64,
+    /// JSON.
+    Json,
+    /// JSON documents, one a line.
+    Ndjson,
+    /// JSON, or JSON documents one a line.
+    JsonOrNdjson,
+}
+
+/// How a parameter's value unfolds.
+#[derive(Debug, Clone)]
+pub struct ParamFormat {
+    /// The parameter.
+    pub name: Box<str>,
+    /// Its layers.
+    pub layers: Box<[Layer]>,
+    /// As in [`BodyFormat`].
+    pub cesu8: bool,
+    /// Whether its document holds events (as `data=`), or is just a structured value whose leaves
+    /// are `$query.<name>.…`.
+    pub events: bool,
+}
+
+/// Where events stand: keys from the root; `items` says that the place is an array of events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRoot {
+    /// Keys from the root.
+    pub keys: Box<[Box<str>]>,
+    /// `[]`: each element is an event.
+    pub items: bool,
+}
+
+/// A value that is forced.
+#[derive(Debug, Clone)]
+pub struct Set {
+    /// The field: `$query.ip`, `properties.$geoip_disable` (relative to the event).
+    pub field: Selector,
+    /// The JSON text of the value, or `None` to remove the field.
+    pub value: Option<Box<str>>,
+    /// Whether the field is added where it is missing.
+    pub add: bool,
+}
+
+/// A success answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Only when this query parameter or form field has this value.
+    pub when: Option<(Box<str>, Box<str>)>,
+    /// Status.
+    pub status: u16,
+    /// Media type; empty for none.
+    pub content_type: Box<str>,
+    /// Body.
+    pub body: Box<str>,
+}
+
+/// What a method and path lead to.
+#[derive(Debug)]
+pub enum Found<'a> {
+    /// An endpoint, by its index.
+    Endpoint(usize, &'a Endpoint),
+    /// The path is known, the method is not; the methods it takes.
+    Method(&'a [Box<str>]),
+    /// Nothing.
+    Nothing,
+}
+
+impl Vendor {
+    /// The endpoint for a method and a normalised path (`/track`).
+    #[must_use]
+    pub fn find(&self, method: &str, path: &str) -> Found<'_> {
+        let mut other = Found::Nothing;
+        for (at, endpoint) in self.endpoints.iter().enumerate() {
+            if !endpoint.paths.iter().any(|p| p.matches(path)) {
+                continue;
+            }
+            if endpoint.methods.iter().any(|m| **m == *method) {
+                return Found::Endpoint(at, endpoint);
+            }
+            if matches!(other, Found::Nothing) {
+                other = Found::Method(&endpoint.methods);
+            }
+        }
+        other
+    }
+}
+
+impl PathPattern {
+    /// Whether a normalised path matches.
+    #[must_use]
+    pub fn matches(&self, path: &str) -> bool {
+        let Some(rest) = path.strip_prefix('/') else {
+            return false;
+        };
+        let mut given = rest.split('/');
+        for want in &self.segments {
+            let Some(have) = given.next() else {
+                return false;
+            };
+            let hit = match want {
+                PathSegment::Literal(text) => **text == *have,
+                PathSegment::Glob(glob) => crate::selector::glob_match(glob, have),
+                PathSegment::Param(_) => !have.is_empty(),
+            };
+            if !hit {
+                return false;
+            }
+        }
+        match given.next() {
+            None => true,
+            Some("") => self.optional_slash && given.next().is_none(),
+            Some(_) => false,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Server configuration: what `config/tamis.toml`, flags and environment say.
+//!
+//! Every value has a default; unknown keys are errors with a suggestion.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything the server is told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// A built-in policy's name or a file.
+    pub policy: String,
+    /// Where keys and durable state live; `None`: the default place.
+    pub state_dir: Option<PathBuf>,
+    /// More catalogs, or replacements.
+    pub vendors_dir: Option<PathBuf>,
+    /// `[gateway]`.
+    pub gateway: Gateway,
+    /// `[admin]`.
+    pub admin: Admin,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[upstream]`.
+    pub upstream: Upstream,
+    /// `[[route]]`; empty: every catalogued vendor at `/<vendor>`.
+    pub routes: Vec<Route>,
+    /// `--upstream VENDOR=URL`.
+    pub upstream_overrides: Vec<(String, String)>,
+    /// Files that were read: watched for changes.
+    pub files: Vec<PathBuf>,
+}
+
+/// `[gateway]`.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// Where it listens.
+    pub listen: Vec<SocketAddr>,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Allowed origins; empty: any.
+    pub allowed_origins: Vec<String>,
+    /// Server certificate; `None`: plain.
+    pub tls: Option<TlsFiles>,
+}
+
+/// A certificate chain and its key, PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Chain.
+    pub cert: PathBuf,
+    /// Key.
+    pub key: PathBuf,
+}
+
+/// `[admin]`.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Bearer token, required when not loopback.
+    pub token_file: Option<PathBuf>,
+}
+
+/// `[limits]`.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Body bytes, as sent and again after decompression.
+    pub body: usize,
+    /// Connections in all.
+    pub connections: usize,
+    /// From the accept (or the last answer's end, once a byte has come) to a complete head.
+    pub header_timeout: Duration,
+    /// For a whole body.
+    pub body_timeout: Duration,
+    /// From the last byte sent to the vendor's whole answer.
+    pub upstream_timeout: Duration,
+    /// Bytes of a request head.
+    pub head: usize,
+    /// Header fields.
+    pub headers: usize,
+    /// Bytes of a request target.
+    pub target: usize,
+    /// How long a drain on SIGTERM may take.
+    pub drain_timeout: Duration,
+    /// How long a connection may idle between requests.
+    pub idle_timeout: Duration,
+}
+
+/// `[upstream]`.
+#[derive(Debug, Clone, Default)]
+pub struct Upstream {
+    /// Trusted besides the system's roots.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `[[route]]`.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The vendor's name.
+    pub vendor: String,
+    /// Path prefix at the gateway: `/mixpanel`.
+    pub path: Option<String>,
+    /// Or the host name by which it is chosen.
+    pub host: Option<String>,
+    /// Where clean requests go; `None`: the catalog's.
+    pub upstream: Option<String>,
+    /// Project tokens that pass; empty: any.
+    pub projects: Vec<String>,
+    /// Another body limit.
+    pub body: Option<usize>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 10 << 20,
+            connections: 10_000,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            upstream_timeout: Duration::from_secs(30),
+            head: 64 << 10,
+            headers: 100,
+            target: 32 << 10,
+            drain_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(75),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            policy: "default".into(),
+            state_dir: None,
+            vendors_dir: None,
+            gateway: Gateway {
+                listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
+                trusted_proxies: Vec::new(),
+                allowed_origins: Vec::new(),
+                tls: None,
+            },
+            admin: Admin {
+                listen: SocketAddr::from(([127, 0, 0, 1], 9090)),
+                token_file: None,
+            },
+            limits: Limits::default(),
+            upstream: Upstream::default(),
+            routes: Vec::new(),
+            upstream_overrides: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Recognisers of values and of key names; pure functions over text.
+//!
+//! Linear time on every input. Offsets are bytes. This layer knows no policy and no document.
+
+use crate::category::DataCategory;
+
+/// What a span of text is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Entity {
+    /// An e-mail address.
+    Email,
+    /// A telephone number.
+    Phone,
+    /// A payment card number that passes Luhn.
+    CreditCard,
+    /// An IBAN that passes mod 97.
+    Iban,
+    /// An IPv4 or IPv6 address.
+    IpAddress,
+    /// A MAC address.
+    MacAddress,
+    /// A national identification number.
+    NationalId,
+    /// A credential: JWT, API key, password in a URL.
+    Secret,
+    /// Coordinates.
+    Geo,
+    /// A postal address.
+    Address,
+    /// A person's name.
+    Person,
+    /// A birth date.
+    DateOfBirth,
+    /// A UUID.
+    Uuid,
+    /// A person's id in a URL.
+    UserId,
+    /// A URL.
+    Url,
+}
+
+/// A span found in a text: a byte range.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Span {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// What it is.
+    pub entity: Entity,
+}
+
+impl Entity {
+    /// The data category by which rules judge such a span; `None` for entities that identify nobody
+    /// by themselves (a UUID).
+    #[must_use]
+    pub fn category(self) -> Option<DataCategory> {
+        let key = match self {
+            Self::Email => "user.contact.email",
+            Self::Phone => "user.contact.phone_number",
+            Self::CreditCard => "user.financial.credit_card",
+            Self::Iban => "user.financial.bank_account",
+            Self::IpAddress => "user.device.ip_address",
+            Self::MacAddress => "user.device.device_id",
+            Self::NationalId => "user.government_id.national_identification_number",
+            Self::Secret => "user.authorization.credentials",
+            Self::Geo => "user.location.precise",
+            Self::Address => "user.contact.address",
+            Self::Person => "user.name",
+            Self::DateOfBirth => "user.demographic.date_of_birth",
+            Self::UserId => "user.unique_id",
+            Self::Url => "user.behavior.browsing_history",
+            Self::Uuid => return None,
+        };
+        DataCategory::parse(key)
+    }
+
+    /// What a dropped span leaves in a sentence.
+    #[must_use]
+    pub fn placeholder(self) -> &'static str {
+        match self {
+            Self::Email => "[email]",
+            Self::Phone => "[phone]",
+            Self::CreditCard => "[card]",
+            Self::Iban => "[iban]",
+            Self::IpAddress => "[ip]",
+            Self::MacAddress => "[mac]",
+            Self::NationalId => "[national-id]",
+            Self::Secret => "[secret]",
+            Self::Geo => "[location]",
+            Self::Address => "[address]",
+            Self::Person => "[name]",
+            Self::DateOfBirth => "[date]",
+            Self::Uuid => "[uuid]",
+            Self::UserId => "[id]",
+            Self::Url => "[url]",
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Diagnostics as data: what is wrong with a file that a person wrote, where, and how to mend it.
+//!
+//! Drawn only in `cli`. A diagnostic never holds a client's value: only text of configuration,
+//! policy and catalog files.
+
+use std::ops::Range;
+
+/// How bad it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+pub enum Severity {
+    /// Works, but probably not as meant.
+    Warning,
+    /// The file is refused.
+    Error,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// A stable name, e.g. `unknown-key`.
+    pub code: &'static str,
+    /// What was expected and what was found: lower case, no full stop.
+    pub message: String,
+    /// Byte range in the file; `None` when it concerns the file as a whole.
+    pub span: Option<Range<usize>>,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error at a place.
+    #[must_use]
+    pub fn error(code: &'static str, message: impl Into<String>, span: Range<usize>) -> Self {
+        Self {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            span: Some(span),
+            help: None,
+        }
+    }
+
+    /// A warning at a place.
+    #[must_use]
+    pub fn warning(code: &'static str, message: impl Into<String>, span: Range<usize>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, message, span)
+        }
+    }
+
+    /// The same with a fix.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// All findings about one file.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics {
+    /// The file's name as the user gave it.
+    pub file: String,
+    /// The file's text, to draw the places.
+    pub source: String,
+    /// The findings in the order of their places.
+    pub items: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// No findings yet about this file.
+    #[must_use]
+    pub fn new(file: impl Into<String>, source: impl Into<String>) -> Self {
+        Self {
+            file: file.into(),
+            source: source.into(),
+            items: Vec::new(),
+        }
+    }
+
+    /// Adds a finding.
+    pub fn push(&mut self, item: Diagnostic) {
+        self.items.push(item);
+    }
+
+    /// Whether any finding is an error.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.items.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// Line and column, both from 1, of a byte offset. Columns count characters.
+    #[must_use]
+    pub fn position(&self, offset: usize) -> (usize, usize) {
+        let before = self.source.get(..offset).unwrap_or(&self.source);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        (line, column)
+    }
+}
+
+impl std::fmt::Display for Diagnostics {
+    /// One line a finding: `file:line:column: error[code]: message; help: …`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (at, item) in self.items.iter().enumerate() {
+            if at > 0 {
+                writeln!(f)?;
+            }
+            let (line, column) = item
+                .span
+                .as_ref()
+                .map_or((1, 1), |span| self.position(span.start));
+            let kind = match item.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            write!(
+                f,
+                "{}:{line}:{column}: {kind}[{}]: {}",
+                self.file, item.code, item.message
+            )?;
+            if let Some(help) = &item.help {
+                write!(f, "; help: {help}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Diagnostics {}
