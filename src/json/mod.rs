@@ -91,11 +91,22 @@ impl Tape {
     /// The value of the first member of the object at `object` whose key, unescaped, is `key`.
     #[must_use]
     pub fn member(&self, text: &str, object: usize, key: &str) -> Option<usize> {
+        self.member_from(text, object, object + 1, key)
+    }
+
+    /// The same among the members from the node `at` on.
+    #[must_use]
+    pub fn member_from(
+        &self,
+        text: &str,
+        object: usize,
+        mut at: usize,
+        key: &str,
+    ) -> Option<usize> {
         let parent = self.node(object)?;
         if parent.kind != Kind::Object {
             return None;
         }
-        let mut at = object + 1;
         while at < parent.next as usize {
             let node = self.node(at)?;
             let raw = text.get(node.range())?;

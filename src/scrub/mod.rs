@@ -4,10 +4,27 @@
 //! private fields and no other constructor, so delivery cannot be handed anything that was not
 //! judged. Errors hold no input.
 
+mod engine;
+mod fate;
+mod fields;
+mod leaf;
+mod nested;
+mod paths;
+mod plan;
+mod pools;
+mod request;
+mod text;
+mod walk;
+
 use std::net::IpAddr;
 
+use crate::action::Action;
 use crate::catalog::Answer;
+use crate::category::DataCategory;
 use crate::codec::DecodeError;
+
+pub use paths::Source;
+pub use request::{Scratch, Scrubber};
 
 /// A request as it came, after routing.
 pub struct RawRequest<'a> {
@@ -29,6 +46,8 @@ pub struct RawRequest<'a> {
     pub client_ip: IpAddr,
     /// Limit of the decoded body in bytes.
     pub body_limit: usize,
+    /// Project tokens that pass; empty: any.
+    pub projects: &'a [String],
 }
 
 /// What becomes of a request.
@@ -49,12 +68,15 @@ pub enum Refusal {
     Decode(DecodeError),
     /// The policy says so (422).
     Policy,
+    /// The project token is not one of the route's, or there is none (403).
+    Project,
 }
 
 /// What may leave: made by [`Scrubber::scrub`] alone.
 pub struct CleanRequest {
     method: Box<str>,
     upstream: Option<Box<str>>,
+    upstream_target: Option<String>,
     target: String,
     headers: Vec<(Box<str>, String)>,
     body: Vec<u8>,
@@ -72,6 +94,13 @@ impl CleanRequest {
     #[must_use]
     pub fn upstream(&self) -> Option<&str> {
         self.upstream.as_deref()
+    }
+
+    /// Path and query at [`CleanRequest::upstream`] (or at the vendor's own), where the catalog maps
+    /// the path; ignored when the vendor's upstream is overridden.
+    #[must_use]
+    pub fn upstream_target(&self) -> Option<&str> {
+        self.upstream_target.as_deref()
     }
 
     /// Path and query, below the upstream's base path.
@@ -111,7 +140,44 @@ pub struct Report {
     pub actions: [u32; 10],
 }
 
+/// One judged leaf, for `explain`: the one place where values are shown, to who gave them.
+#[derive(Clone)]
+pub struct Row {
+    /// The dotted path.
+    pub path: String,
+    /// Its category.
+    pub category: Option<DataCategory>,
+    /// How the category was found.
+    pub source: Source,
+    /// The rule's name; empty: no rule.
+    pub rule: Box<str>,
+    /// The action's name.
+    pub action: &'static str,
+    /// The value as it came.
+    pub before: String,
+    /// The value as it leaves; `None`: as it came; empty: gone.
+    pub after: Option<String>,
+}
+
 impl Report {
+    fn count(&mut self, action: &Action) {
+        let slot = match action {
+            Action::Keep => 0,
+            Action::Drop => 1,
+            Action::Null => 2,
+            Action::Replace(_) => 3,
+            Action::Mask(_) => 4,
+            Action::Hash(_) => 5,
+            Action::Random(_) => 6,
+            Action::Generalize(_) => 7,
+            Action::DropEvent => 8,
+            Action::Reject => 9,
+        };
+        if let Some(count) = self.actions.get_mut(slot) {
+            *count += 1;
+        }
+    }
+
     /// The names of [`Report::actions`].
     pub const ACTIONS: [&'static str; 10] = [
         "keep",

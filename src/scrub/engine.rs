@@ -1,0 +1,304 @@
+//! The judge's state and the layers of a body: what is decoded outside in is encoded inside out.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::fate::{Fate, Stop};
+use super::paths::{NodeId, Paths, Source};
+use super::plan::{ClassMask, Plan, RuleId};
+use super::pools::Pools;
+use super::{Refusal, Report, Row};
+use crate::action::Action;
+use crate::catalog::{Layer, Set};
+use crate::category::DataCategory;
+use crate::codec::base64::{self, Options};
+use crate::codec::{self, Coding, DecodeError, DecodeErrorKind, cesu8};
+use crate::json;
+
+/// Encodings inside encodings, at most (contract: 8).
+pub(super) const MAX_FOLDS: usize = 8;
+
+/// Whether a document's events are looked for, or it is just a structured value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Level {
+    Events,
+    Value,
+}
+
+/// What is known about a leaf that is being judged.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub(super) path: NodeId,
+    pub(super) rule: RuleId,
+    pub(super) category: Option<DataCategory>,
+    pub(super) source: Source,
+    pub(super) protocol: bool,
+    pub(super) project: bool,
+}
+
+/// Judges one request under one plan.
+pub(super) struct Judge<'p, 's> {
+    pub(super) plan: &'p Plan,
+    pub(super) paths: &'s mut Paths,
+    pub(super) classes: &'s mut Classes,
+    pub(super) pools: &'s mut Pools,
+    pub(super) report: &'s mut Report,
+    pub(super) rows: Option<&'s mut Vec<Row>>,
+    pub(super) class: usize,
+    pub(super) mask: Arc<ClassMask>,
+    pub(super) gpc: bool,
+    /// Encodings opened to reach the document that is being walked.
+    pub(super) folds: usize,
+    pub(super) body_limit: usize,
+    /// Success answers whose condition a parameter has met: a bit each.
+    pub(super) answers: u32,
+    pub(super) projects: &'s [String],
+    pub(super) project_seen: bool,
+    pub(super) project_other: bool,
+}
+
+/// The classes of events seen by one plan in one thread.
+#[derive(Default)]
+pub(super) struct Classes {
+    list: Vec<Arc<ClassMask>>,
+    names: HashMap<(Option<Box<str>>, bool), usize>,
+}
+
+/// Event names remembered, at most; others are worked out each time.
+const MAX_NAMES: usize = 4096;
+
+impl Classes {
+    /// Whether so many classes were met that it is time to start afresh.
+    pub(super) fn full(&self) -> bool {
+        self.list.len() > 1024
+    }
+
+    fn of(&mut self, plan: &Plan, event: Option<&str>, gpc: bool) -> usize {
+        let key = (event.map(Into::into), gpc);
+        if let Some(class) = self.names.get(&key) {
+            return *class;
+        }
+        let mask = ClassMask::new(plan, event, gpc);
+        let class = match self.list.iter().position(|m| **m == mask) {
+            Some(class) => class,
+            None => {
+                self.list.push(Arc::new(mask));
+                self.list.len() - 1
+            }
+        };
+        if self.names.len() < MAX_NAMES {
+            self.names.insert(key, class);
+        }
+        class
+    }
+
+    fn mask(&self, class: usize) -> Arc<ClassMask> {
+        self.list.get(class).map(Arc::clone).unwrap_or_default()
+    }
+}
+
+impl Judge<'_, '_> {
+    /// The class of an event by its name.
+    pub(super) fn class_of(&mut self, event: Option<&str>) -> usize {
+        self.classes.of(self.plan, event, self.gpc)
+    }
+
+    /// Judges from here on in a class.
+    pub(super) fn use_class(&mut self, class: usize) {
+        if class != self.class || class == usize::MAX {
+            self.class = class;
+            self.mask = self.classes.mask(class);
+        }
+    }
+
+    /// Judges from here on outside of events.
+    pub(super) fn start(&mut self) {
+        let class = self.class_of(None);
+        self.class = class;
+        self.mask = self.classes.mask(class);
+    }
+
+    /// Whether rows of a report are wanted.
+    pub(super) fn explains(&self) -> bool {
+        self.rows.is_some()
+    }
+
+    /// Notes what was done to a leaf; `after` is `None` when it leaves as it came.
+    #[inline]
+    pub(super) fn note(&mut self, found: Found, action: &Action, before: &str, after: Option<&str>) {
+        self.report.count(action);
+        if self.rows.is_some() {
+            self.note_row(found, action, before, after);
+        }
+    }
+
+    #[cold]
+    fn note_row(&mut self, found: Found, action: &Action, before: &str, after: Option<&str>) {
+        let rule = self.plan.rule(found.rule).map_or("", |rule| &rule.name);
+        let row = Row {
+            path: self.paths.path(found.path),
+            category: found.category,
+            source: found.source,
+            rule: rule.into(),
+            action: action.name(),
+            before: before.into(),
+            after: after.map(Into::into),
+        };
+        if let Some(rows) = &mut self.rows {
+            rows.push(row);
+        }
+    }
+
+    /// Notes the project token of the request.
+    pub(super) fn project(&mut self, token: &str) {
+        if self.projects.is_empty() || token.is_empty() {
+            return;
+        }
+        if self.projects.iter().any(|listed| listed == token) {
+            self.project_seen = true;
+        } else {
+            self.project_other = true;
+        }
+    }
+
+    fn set(&self, set: u16) -> Option<&Set> {
+        self.plan.place()?.sets.get(usize::from(set))
+    }
+
+    /// The JSON text of a forced value; `None`: the field goes.
+    pub(super) fn set_value(&self, set: u16) -> Option<Box<str>> {
+        self.set(set)?.value.clone()
+    }
+
+    /// Key and JSON text of a member that must be there.
+    pub(super) fn set_member(&self, set: u16) -> Option<(Box<str>, Box<str>)> {
+        let set = self.set(set)?;
+        let key = match set.field.steps().last()? {
+            crate::selector::Step::Key(key) => key.clone(),
+            _ => return None,
+        };
+        Some((key, set.value.clone()?))
+    }
+
+    /// Judges bytes through the layers of a format. `out` holds the new bytes when something
+    /// changes.
+    pub(super) fn layers(
+        &mut self,
+        layers: &[Layer],
+        cesu8: bool,
+        bytes: &[u8],
+        at: NodeId,
+        level: Level,
+        out: &mut Vec<u8>,
+    ) -> Result<Fate, Stop> {
+        let Some((layer, rest)) = layers.split_first() else {
+            return Err(DecodeError::new(DecodeErrorKind::Unsupported, "body", 0).into());
+        };
+        match layer {
+            Layer::SniffGzip if codec::looks_like_gzip(bytes) => {
+                let mut plain = self.pools.bytes();
+                codec::decode(Coding::Gzip, bytes, self.body_limit, &mut plain)?;
+                let mut new = self.pools.bytes();
+                let fate = self.layers(rest, cesu8, &plain, at, level, &mut new)?;
+                if fate == Fate::Changed {
+                    encode(Coding::Gzip, &new, out)?;
+                }
+                self.pools.give_bytes(plain);
+                self.pools.give_bytes(new);
+                Ok(fate)
+            }
+            Layer::SniffGzip => self.layers(rest, cesu8, bytes, at, level, out),
+            Layer::MaybeBase64 if begins_json(bytes) => {
+                self.layers(rest, cesu8, bytes, at, level, out)
+            }
+            Layer::Base64 | Layer::MaybeBase64 => {
+                let mut plain = self.pools.bytes();
+                let options = Options {
+                    blank_is_plus: true,
+                    ..Options::default()
+                };
+                let flavour = base64::decode(bytes, options, &mut plain)?;
+                let mut new = self.pools.bytes();
+                let fate = self.layers(rest, cesu8, &plain, at, level, &mut new)?;
+                if fate == Fate::Changed {
+                    let mut text = self.pools.text();
+                    base64::encode(flavour, &new, &mut text);
+                    out.extend_from_slice(text.as_bytes());
+                    self.pools.give_text(text);
+                }
+                self.pools.give_bytes(plain);
+                self.pools.give_bytes(new);
+                Ok(fate)
+            }
+            Layer::Form(fields) => self.form(fields, rest, cesu8, bytes, level, out),
+            Layer::Json | Layer::Ndjson | Layer::JsonOrNdjson => {
+                self.json(layer, cesu8, bytes, at, level, out)
+            }
+        }
+    }
+
+    fn json(
+        &mut self,
+        layer: &Layer,
+        cesu8: bool,
+        bytes: &[u8],
+        at: NodeId,
+        level: Level,
+        out: &mut Vec<u8>,
+    ) -> Result<Fate, Stop> {
+        let mut joined = self.pools.bytes();
+        let (text, was_cesu) = match std::str::from_utf8(bytes) {
+            Ok(text) => (text, false),
+            Err(_) if cesu8 => {
+                cesu8::to_utf8(bytes, &mut joined)?;
+                let text = std::str::from_utf8(&joined).map_err(|e| not_utf8(&e))?;
+                (text, true)
+            }
+            Err(error) => return Err(not_utf8(&error).into()),
+        };
+        let mut tape = self.pools.tape();
+        match layer {
+            Layer::Ndjson => json::lex_lines(text, &mut tape)?,
+            Layer::JsonOrNdjson => {
+                if json::lex(text, &mut tape).is_err() {
+                    json::lex_lines(text, &mut tape)?;
+                }
+            }
+            Layer::Json
+            | Layer::SniffGzip
+            | Layer::Form(_)
+            | Layer::Base64
+            | Layer::MaybeBase64 => json::lex(text, &mut tape)?,
+        }
+        let mut edits = self.pools.edits();
+        let mut fate = self.tape(text, &tape, &mut edits, at, level)?;
+        if was_cesu && fate == Fate::Same {
+            fate = Fate::Changed;
+        }
+        if fate == Fate::Changed {
+            edits.splice(text.as_bytes(), out);
+        }
+        self.pools.give_edits(edits);
+        self.pools.give_tape(tape);
+        self.pools.give_bytes(joined);
+        Ok(fate)
+    }
+}
+
+/// Encodes again; a compressor that fails leaves nothing to forward.
+pub(super) fn encode(coding: Coding, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Stop> {
+    codec::encode(coding, bytes, out).map_err(|_| {
+        let error = DecodeError::new(DecodeErrorKind::Unsupported, coding.token(), 0);
+        Stop::Refuse(Refusal::Decode(error))
+    })
+}
+
+fn begins_json(bytes: &[u8]) -> bool {
+    let first = bytes.iter().find(|b| !b.is_ascii_whitespace());
+    matches!(first, Some(b'{' | b'['))
+}
+
+fn not_utf8(error: &std::str::Utf8Error) -> DecodeError {
+    DecodeError::new(DecodeErrorKind::Utf8, "json", error.valid_up_to())
+}

@@ -1,0 +1,324 @@
+//! Forms, query strings, headers and path segments: pairs of a name and a text.
+//!
+//! A pair that stays is copied byte for byte; a value that changes is percent-encoded anew; a pair
+//! that goes takes its `&` along.
+
+use super::Refusal;
+use super::engine::{Found, Judge, Level, MAX_FOLDS};
+use super::fate::{Fate, Stop, Text};
+use super::paths::{NodeId, ROOT};
+use crate::catalog::{Layer, ParamFormat};
+use crate::codec::form;
+
+/// How the values of some pairs unfold.
+#[derive(Clone, Copy)]
+enum Unfold<'a> {
+    /// None does.
+    Plain { folds: usize },
+    /// Catalog parameters.
+    Params(&'a [ParamFormat]),
+    /// The named form fields hold the rest of the layers.
+    Fields {
+        names: &'a [Box<str>],
+        layers: &'a [Layer],
+        cesu8: bool,
+        level: Level,
+    },
+}
+
+impl Judge<'_, '_> {
+    /// Judges a query string; parameters are `$query.<name>`.
+    pub(super) fn query(
+        &mut self,
+        query: &str,
+        params: &[ParamFormat],
+        out: &mut String,
+    ) -> Result<Fate, Stop> {
+        let base = self.paths.child(self.plan, ROOT, ROOT, "$query");
+        self.pairs(query, base, Unfold::Params(params), out)
+    }
+
+    /// Judges a form body; fields are `$form.<name>`, but for those that hold the layers below.
+    pub(super) fn form(
+        &mut self,
+        names: &[Box<str>],
+        layers: &[Layer],
+        cesu8: bool,
+        bytes: &[u8],
+        level: Level,
+        out: &mut Vec<u8>,
+    ) -> Result<Fate, Stop> {
+        let text = std::str::from_utf8(bytes).map_err(|e| {
+            crate::codec::DecodeError::new(
+                crate::codec::DecodeErrorKind::Utf8,
+                "form",
+                e.valid_up_to(),
+            )
+        })?;
+        let base = self.paths.child(self.plan, ROOT, ROOT, "$form");
+        let unfold = Unfold::Fields {
+            names,
+            layers,
+            cesu8,
+            level,
+        };
+        let mut new = self.pools.text();
+        let fate = self.pairs(text, base, unfold, &mut new)?;
+        out.extend_from_slice(new.as_bytes());
+        self.pools.give_text(new);
+        Ok(fate)
+    }
+
+    /// Judges a query string that stood in a text.
+    pub(super) fn query_text(
+        &mut self,
+        query: &str,
+        found: Found,
+        folds: usize,
+        out: &mut String,
+    ) -> Result<Fate, Stop> {
+        if form::pairs(query.as_bytes()).any(|pair| pair.is_err()) {
+            return Ok(Fate::Same);
+        }
+        match self.pairs(query, found.path, Unfold::Plain { folds }, out) {
+            // Not decodable as a form after all: then it is text, which is searched as such.
+            Err(Stop::Refuse(Refusal::Decode(_))) => Ok(Fate::Nothing),
+            other => other,
+        }
+    }
+
+    /// Judges a single text that stands alone: a header, a path segment. `None`: it must not leave.
+    pub(super) fn single(&mut self, base: &str, name: &str, text: &str) -> Result<Single, Stop> {
+        let parent = self.paths.child(self.plan, ROOT, ROOT, base);
+        let path = self.paths.child(self.plan, parent, parent, name);
+        let found = self.found(path);
+        let explicit = found.rule != super::plan::NO_RULE || found.protocol;
+        let fate = self.text(text, found, 0)?;
+        self.paths.release(path);
+        Ok(match fate {
+            Text::Keep => Single {
+                explicit,
+                text: Some(text.to_owned()),
+            },
+            other => Single {
+                explicit: true,
+                text: other.into_text(text),
+            },
+        })
+    }
+
+    fn pairs(
+        &mut self,
+        input: &str,
+        base: NodeId,
+        unfold: Unfold<'_>,
+        out: &mut String,
+    ) -> Result<Fate, Stop> {
+        let mut changed = false;
+        let mut last = base;
+        let mut met: Vec<u16> = Vec::new();
+        let mut kept = 0usize;
+        for pair in form::pairs(input.as_bytes()) {
+            let pair = pair?;
+            let mut key = self.pools.text();
+            form::decode(input.as_bytes().get(pair.key.clone()).unwrap_or(&[]), &mut key)?;
+            let mut value = self.pools.text();
+            if let Some(range) = pair.value.clone() {
+                form::decode(input.as_bytes().get(range).unwrap_or(&[]), &mut value)?;
+            }
+            let path = self.paths.child(self.plan, base, last, &key);
+            last = path;
+            if !matches!(unfold, Unfold::Plain { .. }) {
+                self.answer_hits(&key, &value);
+            }
+            let whole = input.get(pair.whole.clone()).unwrap_or("");
+            let new = self.pair(path, &key, &value, unfold, &mut met)?;
+            let new_key = self.key_out(path)?;
+            if !out.is_empty() && new != Some(Pair::Gone) {
+                out.push('&');
+            }
+            match (new, new_key) {
+                (None, None) => out.push_str(whole),
+                (Some(Pair::Gone), _) => changed = true,
+                (new, new_key) => {
+                    changed = true;
+                    match new_key {
+                        Some(key) => form::encode(&key, out),
+                        None => out.push_str(input.get(pair.key.clone()).unwrap_or("")),
+                    }
+                    match new {
+                        Some(Pair::New(text)) => {
+                            out.push('=');
+                            form::encode(&text, out);
+                        }
+                        _ => {
+                            if let Some(range) = pair.value {
+                                out.push('=');
+                                out.push_str(input.get(range).unwrap_or(""));
+                            }
+                        }
+                    }
+                }
+            }
+            kept += usize::from(!out.is_empty());
+            self.pools.give_text(key);
+            self.pools.give_text(value);
+            self.paths.release(path);
+        }
+        changed |= self.add_pairs(base, &met, out);
+        Ok(match (kept, changed) {
+            (_, false) => Fate::Same,
+            (0, true) if out.is_empty() => Fate::Nothing,
+            _ => Fate::Changed,
+        })
+    }
+
+    /// What stands in place of a pair's value; `None`: the pair as it came.
+    fn pair(
+        &mut self,
+        path: NodeId,
+        key: &str,
+        value: &str,
+        unfold: Unfold<'_>,
+        met: &mut Vec<u16>,
+    ) -> Result<Option<Pair>, Stop> {
+        if let Some(set) = self.paths.get(path).set {
+            met.push(set);
+            return Ok(Some(match self.set_value(set) {
+                Some(json) => Pair::New(plain(&json)),
+                None => Pair::Gone,
+            }));
+        }
+        let mut folds = 0;
+        let layers = match unfold {
+            Unfold::Plain { folds: at } => {
+                folds = at;
+                None
+            }
+            Unfold::Params(params) => params
+                .iter()
+                .find(|param| *param.name == *key)
+                .map(|param| {
+                    let level = if param.events { Level::Events } else { Level::Value };
+                    (&*param.layers, param.cesu8, level)
+                }),
+            Unfold::Fields {
+                names,
+                layers,
+                cesu8,
+                level,
+            } => names
+                .iter()
+                .any(|name| **name == *key)
+                .then_some((layers, cesu8, level)),
+        };
+        if let Some((layers, cesu8, level)) = layers.filter(|_| !value.is_empty()) {
+            return self.unfold_pair(path, value, layers, cesu8, level);
+        }
+        let found = self.found(path);
+        if value.is_empty() {
+            let takes = self.action(found).takes_containers();
+            return Ok(takes.then_some(Pair::Gone));
+        }
+        if folds > MAX_FOLDS {
+            return Ok(Some(Pair::Gone));
+        }
+        Ok(match self.text(value, found, folds)? {
+            Text::Keep => None,
+            Text::Remove => Some(Pair::Gone),
+            Text::DropEvent => return Err(Stop::DropEvent),
+            other => Some(Pair::New(other.into_text(value).unwrap_or_default())),
+        })
+    }
+
+    fn unfold_pair(
+        &mut self,
+        path: NodeId,
+        value: &str,
+        layers: &[Layer],
+        cesu8: bool,
+        level: Level,
+    ) -> Result<Option<Pair>, Stop> {
+        let at = if level == Level::Events { ROOT } else { path };
+        let mut new = self.pools.bytes();
+        let fate = self.layers(layers, cesu8, value.as_bytes(), at, level, &mut new)?;
+        let out = match fate {
+            Fate::Same => None,
+            Fate::Nothing => Some(Pair::Gone),
+            Fate::Changed => match std::str::from_utf8(&new) {
+                Ok(text) => {
+                    let mut copy = self.pools.text();
+                    copy.push_str(text);
+                    Some(Pair::New(copy))
+                }
+                // Layers below a form end in text; anything else must not leave.
+                Err(_) => Some(Pair::Gone),
+            },
+        };
+        self.pools.give_bytes(new);
+        Ok(out)
+    }
+
+    fn answer_hits(&mut self, key: &str, value: &str) {
+        let Some(place) = self.plan.place() else {
+            return;
+        };
+        for (bit, answer) in place.answers.iter().enumerate().take(32) {
+            if let Some((name, want)) = &answer.when
+                && **name == *key
+                && **want == *value
+            {
+                self.answers |= 1 << bit;
+            }
+        }
+    }
+
+    fn add_pairs(&mut self, base: NodeId, met: &[u16], out: &mut String) -> bool {
+        let adds = self.paths.get(base).adds.clone();
+        let mut added = false;
+        for set in adds {
+            if met.contains(&set) {
+                continue;
+            }
+            let Some((key, json)) = self.set_member(set) else {
+                continue;
+            };
+            if !out.is_empty() {
+                out.push('&');
+            }
+            form::encode(&key, out);
+            out.push('=');
+            form::encode(&plain(&json), out);
+            added = true;
+        }
+        added
+    }
+}
+
+/// What stands in place of a pair.
+#[derive(PartialEq, Eq)]
+enum Pair {
+    Gone,
+    New(String),
+}
+
+/// A text that stands alone.
+pub(super) struct Single {
+    /// Whether a rule spoke about it.
+    pub(super) explicit: bool,
+    /// The text that may leave.
+    pub(super) text: Option<String>,
+}
+
+/// The text of a JSON scalar, for places that know no JSON.
+fn plain(json: &str) -> String {
+    let inside = json.strip_prefix('"').and_then(|j| j.strip_suffix('"'));
+    match inside {
+        Some(raw) => {
+            let mut out = String::new();
+            crate::json::unescape_into(raw, &mut out);
+            out
+        }
+        None => json.to_owned(),
+    }
+}

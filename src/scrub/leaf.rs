@@ -1,0 +1,269 @@
+//! One scalar of a JSON document: the rule for it, and what leaves in its place.
+
+use super::Refusal;
+use super::engine::{Found, Judge};
+use super::fate::{Leaf, Stop, Text};
+use super::paths::{NodeId, Source};
+use super::plan::{NO_RULE, RuleId};
+use crate::action::{Action, Context, Effect, Value};
+use crate::category::DataCategory;
+use crate::detect;
+use crate::json::{Edits, Kind, Node, escape_into, splice_raw, unescape_into};
+use crate::policy::Unlisted;
+
+static KEEP: Action = Action::Keep;
+
+impl<'p> Judge<'p, '_> {
+    /// Judges one scalar.
+    pub(super) fn leaf(
+        &mut self,
+        text: &str,
+        node: &Node,
+        edits: &mut Edits,
+        path: NodeId,
+    ) -> Result<Leaf, Stop> {
+        let raw = text.get(node.range()).unwrap_or("");
+        let found = self.found(path);
+        match node.kind {
+            Kind::Str if !raw.is_empty() => self.string(raw, node, edits, found),
+            Kind::Num => self.number(raw, node, edits, found),
+            Kind::Bool => self.scalar(Value::Bool(raw == "true"), raw, node, edits, found),
+            Kind::Str | Kind::Null | Kind::Key | Kind::Object | Kind::Array => {
+                // `null` and `""`: only drop and constants speak about them.
+                let action = self.action(found);
+                if action.takes_containers() {
+                    self.container(found.rule, path, text, node, edits)
+                } else {
+                    self.note(found, &KEEP, raw, None);
+                    Ok(Leaf::Keep)
+                }
+            }
+        }
+    }
+
+    /// What the path says about a leaf.
+    #[inline]
+    pub(super) fn found(&mut self, path: NodeId) -> Found {
+        self.report.leaves += 1;
+        let rule = self
+            .paths
+            .leaf_rule(self.plan, path, self.class, &self.mask);
+        let node = self.paths.get(path);
+        Found {
+            path,
+            rule,
+            category: node.category,
+            source: node.source,
+            protocol: node.protocol,
+            project: node.project,
+        }
+    }
+
+    /// The same leaf with the category that its value gave it.
+    pub(super) fn by_value(&mut self, found: Found, category: DataCategory) -> Found {
+        let rule = self.paths.rule_for(
+            self.plan,
+            found.path,
+            Some(category),
+            &self.mask,
+            self.class,
+        );
+        Found {
+            rule,
+            category: Some(category),
+            source: Source::Value,
+            ..found
+        }
+    }
+
+    /// What is done to a leaf: protocol fields survive an allow list that does not name them.
+    #[inline]
+    pub(super) fn action(&self, found: Found) -> &'p Action {
+        if found.rule == NO_RULE && found.protocol {
+            return &KEEP;
+        }
+        self.plan.action(found.rule)
+    }
+
+    /// Whether kept strings of this rule are looked into.
+    pub(super) fn scans(&self, rule: RuleId) -> bool {
+        self.plan.rule(rule).is_none_or(|rule| rule.scan)
+    }
+
+    /// What is done to a span of a category found in a leaf.
+    pub(super) fn span_action(&self, path: NodeId, category: DataCategory) -> &'p Action {
+        let rule = self
+            .paths
+            .span_rule(self.plan, path, category, &self.mask);
+        match (rule, self.plan.policy.unlisted) {
+            (NO_RULE, Unlisted::Keep) => &KEEP,
+            _ => self.plan.action(rule),
+        }
+    }
+
+    /// What an action may know about a leaf.
+    pub(super) fn context(&self, category: Option<DataCategory>) -> Context<'p> {
+        Context {
+            category,
+            pseudonymizer: &self.plan.pseudonymizer,
+        }
+    }
+
+    /// A container (or `null`, or `""`) that an action takes whole.
+    pub(super) fn container(
+        &mut self,
+        rule: RuleId,
+        path: NodeId,
+        text: &str,
+        node: &Node,
+        edits: &mut Edits,
+    ) -> Result<Leaf, Stop> {
+        let action = self.plan.action(rule);
+        let known = self.paths.get(path);
+        let found = Found {
+            path,
+            rule,
+            category: known.category,
+            source: known.source,
+            protocol: known.protocol,
+            project: known.project,
+        };
+        let mut out = String::new();
+        let effect = match action {
+            Action::Null => Effect::Null,
+            Action::Replace(with) => {
+                out.push_str(with);
+                Effect::Text
+            }
+            Action::DropEvent => Effect::DropEvent,
+            Action::Reject => Effect::Reject,
+            Action::Drop
+            | Action::Keep
+            | Action::Mask(_)
+            | Action::Hash(_)
+            | Action::Random(_)
+            | Action::Generalize(_) => Effect::Remove,
+        };
+        let before = text.get(node.outer()).unwrap_or("");
+        self.note(found, action, before, shown(effect, &out));
+        write(effect, &out, node, edits)
+    }
+
+    fn number(
+        &mut self,
+        raw: &str,
+        node: &Node,
+        edits: &mut Edits,
+        mut found: Found,
+    ) -> Result<Leaf, Stop> {
+        let unknown = found.category.is_none() && !found.protocol;
+        if unknown
+            && raw.len() >= 8
+            && let Some(category) =
+                detect::whole_number(raw).and_then(detect::Entity::category)
+        {
+            found = self.by_value(found, category);
+        }
+        self.scalar(Value::Number(raw), raw, node, edits, found)
+    }
+
+    fn scalar(
+        &mut self,
+        value: Value<'_>,
+        raw: &str,
+        node: &Node,
+        edits: &mut Edits,
+        found: Found,
+    ) -> Result<Leaf, Stop> {
+        let action = self.action(found);
+        if found.project {
+            self.project(raw);
+        }
+        let mut out = self.pools.text();
+        let effect = action.apply(value, &self.context(found.category), &mut out);
+        self.note(found, action, raw, shown(effect, &out));
+        let leaf = write(effect, &out, node, edits);
+        self.pools.give_text(out);
+        leaf
+    }
+
+    fn string(
+        &mut self,
+        raw: &str,
+        node: &Node,
+        edits: &mut Edits,
+        found: Found,
+    ) -> Result<Leaf, Stop> {
+        if *self.action(found) == Action::Keep
+            && !found.project
+            && !detect::may_hold(raw.as_bytes())
+        {
+            self.note(found, &KEEP, raw, None);
+            return Ok(Leaf::Keep);
+        }
+        let mut plain = self.pools.text();
+        if node.escaped {
+            unescape_into(raw, &mut plain);
+        }
+        let fate = self.text(if node.escaped { &plain } else { raw }, found, self.folds);
+        self.pools.give_text(plain);
+        Ok(match fate? {
+            Text::Keep => Leaf::Keep,
+            Text::Remove => Leaf::Remove,
+            Text::DropEvent => Leaf::DropEvent,
+            Text::Null => {
+                edits.replace(node.outer(), b"null");
+                Leaf::Edited
+            }
+            Text::Number(new) => {
+                edits.replace(node.outer(), new.as_bytes());
+                Leaf::Edited
+            }
+            Text::Whole(new) => {
+                edits.write(node.range(), |out| escape_into(&new, out));
+                self.pools.give_text(new);
+                Leaf::Edited
+            }
+            Text::Patched(patches) => {
+                edits.write(node.range(), |out| splice_raw(raw, &patches, out));
+                Leaf::Edited
+            }
+        })
+    }
+}
+
+/// What a report shows as the value after an effect; `None`: as before.
+pub(super) fn shown(effect: Effect, out: &str) -> Option<&str> {
+    match effect {
+        Effect::Keep => None,
+        Effect::Text | Effect::Number => Some(out),
+        Effect::Null => Some("null"),
+        Effect::Remove | Effect::DropEvent | Effect::Reject => Some(""),
+    }
+}
+
+/// Writes the effect on a scalar or a container.
+fn write(effect: Effect, out: &str, node: &Node, edits: &mut Edits) -> Result<Leaf, Stop> {
+    match effect {
+        Effect::Keep => Ok(Leaf::Keep),
+        Effect::Remove => Ok(Leaf::Remove),
+        Effect::DropEvent => Ok(Leaf::DropEvent),
+        Effect::Reject => Err(Stop::Refuse(Refusal::Policy)),
+        Effect::Null => {
+            edits.replace(node.outer(), b"null");
+            Ok(Leaf::Edited)
+        }
+        Effect::Number => {
+            edits.replace(node.outer(), out.as_bytes());
+            Ok(Leaf::Edited)
+        }
+        Effect::Text => {
+            edits.write(node.outer(), |buffer| {
+                buffer.push(b'"');
+                escape_into(out, buffer);
+                buffer.push(b'"');
+            });
+            Ok(Leaf::Edited)
+        }
+    }
+}

@@ -1,0 +1,500 @@
+//! Learned paths: what the plan says about each path that was ever seen, worked out once.
+//!
+//! A trie over keys. A node knows its category, what the catalog says, which rules its path matches,
+//! and the decision for each class of events. Steady traffic repeats its paths in the same order, so
+//! a child is found by guessing the one that followed last time and comparing the key. The trie is
+//! bounded: beyond [`MAX_NODES`] nodes live only until their subtree is judged, and the next request
+//! starts afresh. It lives in a thread's scratch and is never written anywhere.
+
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use super::plan::{ClassMask, NO_RULE, Need, Plan, RuleId, Watch};
+use crate::category::DataCategory;
+use crate::detect;
+use crate::selector::{Segment, Step};
+
+/// A node's index.
+pub(super) type NodeId = u32;
+
+/// The root: the event, or the body outside of events.
+pub(super) const ROOT: NodeId = 0;
+
+const MAX_NODES: usize = 8192;
+const MAX_KEY: usize = 256;
+const UNKNOWN: RuleId = NO_RULE - 1;
+const NONE: NodeId = NodeId::MAX;
+
+/// How a leaf got its category.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// It has none.
+    None,
+    /// The policy's `[[classify]]`.
+    Policy,
+    /// The vendor catalog.
+    Catalog,
+    /// The key's name.
+    Name,
+    /// A container above it.
+    Container,
+    /// The value.
+    Value,
+}
+
+impl Source {
+    /// For reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "-",
+            Self::Policy => "policy",
+            Self::Catalog => "catalog",
+            Self::Name => "key name",
+            Self::Container => "container",
+            Self::Value => "value",
+        }
+    }
+}
+
+/// What is known about a path.
+pub(super) struct PathNode {
+    parent: NodeId,
+    key: Box<str>,
+    item: bool,
+    /// Guesses: the first child seen, and the sibling that followed last time.
+    first: NodeId,
+    after: NodeId,
+    alive: SmallVec<[(u32, u64); 4]>,
+    by_field: SmallVec<[RuleId; 2]>,
+    /// Of the leaf.
+    pub(super) category: Option<DataCategory>,
+    pub(super) source: Source,
+    pub(super) protocol: bool,
+    /// A forced value: index into the endpoint's sets.
+    pub(super) set: Option<u16>,
+    pub(super) project: bool,
+    /// Sets whose member belongs into this container.
+    pub(super) adds: SmallVec<[u16; 1]>,
+    /// What a container hands down.
+    below: Option<DataCategory>,
+    leaf_rules: SmallVec<[RuleId; 2]>,
+    container_rules: SmallVec<[RuleId; 2]>,
+    /// The key as it may leave, once judged; `None`: as it came.
+    pub(super) key_out: KeyOut,
+}
+
+/// How a key leaves.
+#[derive(Clone, Debug, Default)]
+pub(super) enum KeyOut {
+    /// Not judged yet.
+    #[default]
+    Unjudged,
+    /// As it came.
+    Same,
+    /// Rewritten.
+    New(Box<str>),
+}
+
+/// The trie of one plan in one thread.
+pub(super) struct Paths {
+    nodes: Vec<PathNode>,
+    table: HashTable<NodeId>,
+    hasher: foldhash::fast::RandomState,
+}
+
+impl Paths {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut paths = Self {
+            nodes: Vec::new(),
+            table: HashTable::new(),
+            hasher: foldhash::fast::RandomState::default(),
+        };
+        paths.reset(plan);
+        paths
+    }
+
+    /// Called between requests: a full trie starts afresh.
+    pub(super) fn refresh(&mut self, plan: &Plan) {
+        if self.nodes.len() >= MAX_NODES {
+            self.reset(plan);
+        }
+    }
+
+    fn reset(&mut self, plan: &Plan) {
+        self.nodes.clear();
+        self.table.clear();
+        let alive = plan
+            .watched
+            .iter()
+            .zip(0u32..)
+            .map(|((_, selector), at)| (at, selector.start()))
+            .collect();
+        let mut root = PathNode {
+            alive,
+            ..PathNode::blank(NONE, "", false)
+        };
+        root.adds = adds_at(plan, &root.alive);
+        self.nodes.push(root);
+    }
+
+    /// What is known at a node. Ids come from this trie, so the fallback is never seen.
+    #[inline]
+    pub(super) fn get(&self, id: NodeId) -> &PathNode {
+        match self.nodes.get(id as usize) {
+            Some(node) => node,
+            None => &self.nodes[0],
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, id: NodeId) -> &mut PathNode {
+        let at = if (id as usize) < self.nodes.len() {
+            id as usize
+        } else {
+            0
+        };
+        &mut self.nodes[at]
+    }
+
+    /// The child by key; `last` is the sibling before it, or the parent itself for the first.
+    #[inline]
+    pub(super) fn child(&mut self, plan: &Plan, parent: NodeId, last: NodeId, key: &str) -> NodeId {
+        let before = self.get(last);
+        let guess = if last == parent { before.first } else { before.after };
+        if let Some(node) = self.nodes.get(guess as usize)
+            && node.parent == parent
+            && !node.item
+            && *node.key == *key
+        {
+            return guess;
+        }
+        self.look_up(plan, parent, last, key, false)
+    }
+
+    /// The child for array elements.
+    pub(super) fn item(&mut self, plan: &Plan, parent: NodeId) -> NodeId {
+        let guess = self.get(parent).first;
+        if let Some(node) = self.nodes.get(guess as usize)
+            && node.parent == parent
+            && node.item
+        {
+            return guess;
+        }
+        self.look_up(plan, parent, parent, "", true)
+    }
+
+    fn look_up(&mut self, plan: &Plan, parent: NodeId, last: NodeId, key: &str, item: bool) -> NodeId {
+        let hash = self.hash(parent, key, item);
+        let found = self.table.find(hash, |id| {
+            let node = self.get(*id);
+            node.parent == parent && node.item == item && *node.key == *key
+        });
+        let id = match found {
+            Some(id) => *id,
+            None => self.add(plan, parent, key, item, hash),
+        };
+        if (id as usize) < MAX_NODES {
+            let before = self.get_mut(last);
+            if last == parent {
+                before.first = id;
+            } else {
+                before.after = id;
+            }
+        }
+        id
+    }
+
+    fn hash(&self, parent: NodeId, key: &str, item: bool) -> u64 {
+        self.hasher.hash_one((parent, item, key))
+    }
+
+    fn add(&mut self, plan: &Plan, parent: NodeId, key: &str, item: bool, hash: u64) -> NodeId {
+        let node = self.learn(plan, parent, key, item);
+        let id = NodeId::try_from(self.nodes.len()).unwrap_or(ROOT);
+        self.nodes.push(node);
+        if self.nodes.len() <= MAX_NODES && key.len() <= MAX_KEY {
+            let hasher = &self.hasher;
+            let nodes = &self.nodes;
+            self.table.insert_unique(hash, id, |id| {
+                nodes.get(*id as usize).map_or(0, |node| {
+                    hasher.hash_one((node.parent, node.item, &*node.key))
+                })
+            });
+        }
+        id
+    }
+
+    /// Forgets nodes that were made beyond the bound, once their subtree is judged.
+    #[inline]
+    pub(super) fn release(&mut self, id: NodeId) {
+        if id as usize >= MAX_NODES {
+            self.nodes.truncate(id as usize);
+        }
+    }
+
+    fn learn(&self, plan: &Plan, parent: NodeId, key: &str, item: bool) -> PathNode {
+        let above = self.get(parent);
+        let segment = if item { Segment::Item } else { Segment::Key(key) };
+        let mut node = PathNode::blank(parent, key, item);
+        let mut known: Option<(Source, Option<DataCategory>)> = None;
+        for (at, positions) in &above.alive {
+            let Some((watch, selector)) = plan.watched.get(*at as usize) else {
+                continue;
+            };
+            let next = selector.advance(*positions, segment);
+            if next == 0 {
+                continue;
+            }
+            node.alive.push((*at, next));
+            if !selector.matched(next) {
+                continue;
+            }
+            match watch {
+                Watch::Classify(category) => {
+                    known = known.or(Some((Source::Policy, Some(*category))));
+                }
+                Watch::Field(field) => {
+                    let field = plan.fields.get(usize::from(*field));
+                    if let Some(field) = field {
+                        node.protocol |= field.protocol;
+                        known = known.or(Some((Source::Catalog, field.category)));
+                    }
+                }
+                Watch::Rule(rule) => node.by_field.push(*rule),
+                Watch::Set(set) => node.set = node.set.or(Some(*set)),
+                Watch::Project => node.project = true,
+            }
+        }
+        node.by_field.sort_unstable();
+        node.by_field.dedup();
+        node.adds = adds_at(plan, &node.alive);
+        self.classify(&mut node, parent, known);
+        node
+    }
+
+    fn classify(
+        &self,
+        node: &mut PathNode,
+        parent: NodeId,
+        known: Option<(Source, Option<DataCategory>)>,
+    ) {
+        let above = self.get(parent);
+        if let Some((source, category)) = known {
+            node.category = category;
+            node.below = category;
+            node.source = source;
+            return;
+        }
+        if node.item {
+            // Elements are what their array is; the array's own name says it.
+            node.category = above.category.or(above.below);
+            node.below = above.below;
+            node.source = match node.category {
+                Some(_) if above.category.is_some() => above.source,
+                Some(_) => Source::Container,
+                None => Source::None,
+            };
+            return;
+        }
+        let mut keys: SmallVec<[&str; 12]> = SmallVec::new();
+        keys.push(&node.key);
+        let mut at = parent;
+        while at != ROOT && at != NONE && keys.len() < 12 {
+            let up = self.get(at);
+            if !up.item {
+                keys.push(&up.key);
+            }
+            at = up.parent;
+        }
+        keys.reverse();
+        let name = detect::classify_name(&keys);
+        let container = detect::classify_container(&keys);
+        node.category = name.or(above.below);
+        node.below = container.or(name).or(above.below);
+        node.source = match (name, node.category) {
+            (Some(_), _) => Source::Name,
+            (None, Some(_)) => Source::Container,
+            (None, None) => Source::None,
+        };
+    }
+
+    /// The rule for a leaf at a node whose category comes from its path.
+    #[inline]
+    pub(super) fn leaf_rule(&mut self, plan: &Plan, id: NodeId, class: usize, mask: &ClassMask) -> RuleId {
+        if let Some(rule) = self.get(id).leaf_rules.get(class)
+            && *rule != UNKNOWN
+        {
+            return *rule;
+        }
+        let rule = self.rule_for(plan, id, self.get(id).category, mask, class);
+        remember(&mut self.get_mut(id).leaf_rules, class, rule);
+        rule
+    }
+
+    /// The rule for a leaf with a category that its value gave it.
+    pub(super) fn rule_for(
+        &mut self,
+        plan: &Plan,
+        id: NodeId,
+        category: Option<DataCategory>,
+        mask: &ClassMask,
+        class: usize,
+    ) -> RuleId {
+        let own = plan.decide(category, &self.get(id).by_field, mask, Need::Leaf);
+        own.min(self.inherited(plan, id, class, mask))
+    }
+
+    /// The rule for a span found in a leaf at this node.
+    pub(super) fn span_rule(
+        &self,
+        plan: &Plan,
+        id: NodeId,
+        category: DataCategory,
+        mask: &ClassMask,
+    ) -> RuleId {
+        plan.decide(Some(category), &self.get(id).by_field, mask, Need::Category)
+    }
+
+    /// The rule for a container at a node, or of one above it.
+    pub(super) fn container_rule(
+        &mut self,
+        plan: &Plan,
+        id: NodeId,
+        class: usize,
+        mask: &ClassMask,
+    ) -> RuleId {
+        if let Some(rule) = self.get(id).container_rules.get(class)
+            && *rule != UNKNOWN
+        {
+            return *rule;
+        }
+        let node = self.get(id);
+        let named: SmallVec<[RuleId; 2]> = node
+            .by_field
+            .iter()
+            .filter(|rule| self.names_containers(plan, id, **rule))
+            .copied()
+            .collect();
+        let own = if id == ROOT {
+            NO_RULE
+        } else {
+            plan.decide(node.below, &named, mask, Need::Named)
+        };
+        let rule = own.min(self.inherited(plan, id, class, mask));
+        remember(&mut self.get_mut(id).container_rules, class, rule);
+        rule
+    }
+
+    /// `**` at the end speaks about leaves: else a catch-all would take the whole event.
+    fn names_containers(&self, plan: &Plan, id: NodeId, rule: RuleId) -> bool {
+        self.get(id).alive.iter().any(|(at, positions)| {
+            plan.watched.get(*at as usize).is_some_and(|(watch, selector)| {
+                matches!(watch, Watch::Rule(of) if *of == rule)
+                    && selector.matched(*positions)
+                    && selector.steps().last() != Some(&Step::Deep)
+            })
+        })
+    }
+
+    fn inherited(&mut self, plan: &Plan, id: NodeId, class: usize, mask: &ClassMask) -> RuleId {
+        let node = self.get(id);
+        let parent = node.parent;
+        // A field that the catalog knows to be harmless inherits nothing.
+        let harmless = node.source == Source::Catalog && node.category.is_none();
+        if id == ROOT || parent == NONE || harmless {
+            return NO_RULE;
+        }
+        let rule = self.container_rule(plan, parent, class, mask);
+        let takes = plan.action(rule).takes_containers();
+        if rule == NO_RULE || takes { NO_RULE } else { rule }
+    }
+
+    /// The dotted path, for reports.
+    pub(super) fn path(&self, id: NodeId) -> String {
+        let mut chain = Vec::new();
+        let mut at = id;
+        while at != ROOT && at != NONE {
+            chain.push(at);
+            at = self.get(at).parent;
+        }
+        let mut out = String::new();
+        for id in chain.into_iter().rev() {
+            let node = self.get(id);
+            if node.item {
+                out.push_str("[]");
+                continue;
+            }
+            if node.key.contains(['.', '[']) {
+                out.push_str("[\"");
+                out.push_str(&node.key);
+                out.push_str("\"]");
+                continue;
+            }
+            if !out.is_empty() {
+                out.push('.');
+            }
+            out.push_str(&node.key);
+        }
+        out
+    }
+}
+
+impl PathNode {
+    fn blank(parent: NodeId, key: &str, item: bool) -> Self {
+        Self {
+            parent,
+            key: key.into(),
+            item,
+            first: NONE,
+            after: NONE,
+            alive: SmallVec::new(),
+            by_field: SmallVec::new(),
+            category: None,
+            source: Source::None,
+            protocol: false,
+            set: None,
+            project: false,
+            adds: SmallVec::new(),
+            below: None,
+            leaf_rules: SmallVec::new(),
+            container_rules: SmallVec::new(),
+            key_out: KeyOut::Unjudged,
+        }
+    }
+
+    /// The key, unescaped.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+fn remember(rules: &mut SmallVec<[RuleId; 2]>, class: usize, rule: RuleId) {
+    if rules.len() <= class {
+        rules.resize(class + 1, UNKNOWN);
+    }
+    if let Some(slot) = rules.get_mut(class) {
+        *slot = rule;
+    }
+}
+
+/// Sets with `add` whose last step is the only one still to come.
+fn adds_at(plan: &Plan, alive: &[(u32, u64)]) -> SmallVec<[u16; 1]> {
+    let Some(place) = plan.place() else {
+        return SmallVec::new();
+    };
+    alive
+        .iter()
+        .filter_map(|(at, positions)| {
+            let (watch, selector) = plan.watched.get(*at as usize)?;
+            let Watch::Set(set) = watch else {
+                return None;
+            };
+            let add = place.sets.get(usize::from(*set)).is_some_and(|s| s.add);
+            let last = selector.steps().len().checked_sub(1)?;
+            let key = matches!(selector.steps().last(), Some(Step::Key(_)));
+            (add && key && positions >> last & 1 == 1).then_some(*set)
+        })
+        .collect()
+}

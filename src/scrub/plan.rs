@@ -1,0 +1,230 @@
+//! A plan: one policy seen from one endpoint.
+//!
+//! Everything that does not depend on a request is worked out here, once: which rules can hold, which
+//! selectors are watched, which rules can match a category. What depends on a path is worked out
+//! once per path and remembered in [`super::paths`], so that the cost of a leaf does not grow with the
+//! number of rules.
+
+use std::sync::Arc;
+
+use crate::action::{Action, Pseudonymizer};
+use crate::catalog::{Endpoint, Field, Vendor};
+use crate::category::DataCategory;
+use crate::policy::{CompiledPolicy, Rule, Unlisted};
+use crate::selector::{Selector, glob_match};
+
+/// A rule's index in its policy. Lower wins; [`NO_RULE`] loses against every rule.
+pub(super) type RuleId = u16;
+
+/// No rule matches.
+pub(super) const NO_RULE: RuleId = RuleId::MAX;
+
+/// What a watched selector is watched for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Watch {
+    /// `[[classify]]`: the category.
+    Classify(DataCategory),
+    /// A catalog field: index into [`Plan::fields`].
+    Field(u16),
+    /// A rule's field condition.
+    Rule(RuleId),
+    /// A forced value: index into the endpoint's sets.
+    Set(u16),
+    /// A place where the project token stands.
+    Project,
+}
+
+/// See the module.
+pub(super) struct Plan {
+    pub(super) vendor: Arc<Vendor>,
+    pub(super) endpoint: usize,
+    pub(super) policy: Arc<CompiledPolicy>,
+    pub(super) pseudonymizer: Arc<Pseudonymizer>,
+    /// The endpoint's fields, then the vendor's: the first that matches knows.
+    pub(super) fields: Vec<Field>,
+    pub(super) watched: Vec<(Watch, Selector)>,
+    /// By category index (last: no category): the rules without a field condition that cover it.
+    open: Vec<Box<[RuleId]>>,
+    /// Rules whose events or `when` are conditions, in order: a class is a mask over them.
+    pub(super) scoped: Vec<RuleId>,
+    /// Whether any rule names events.
+    pub(super) by_event: bool,
+}
+
+impl Plan {
+    pub(super) fn new(
+        vendor: &Arc<Vendor>,
+        endpoint: usize,
+        policy: &Arc<CompiledPolicy>,
+        pseudonymizer: &Arc<Pseudonymizer>,
+    ) -> Option<Self> {
+        let place = vendor.endpoints.get(endpoint)?;
+        let mut plan = Self {
+            vendor: Arc::clone(vendor),
+            endpoint,
+            policy: Arc::clone(policy),
+            pseudonymizer: Arc::clone(pseudonymizer),
+            fields: place.fields.iter().chain(&vendor.fields).cloned().collect(),
+            watched: Vec::new(),
+            open: Vec::new(),
+            scoped: Vec::new(),
+            by_event: false,
+        };
+        let here: Vec<(RuleId, &Rule)> = policy
+            .rules
+            .iter()
+            .enumerate()
+            .filter(|(_, rule)| any_glob(&rule.vendors, &vendor.name))
+            .filter(|(_, rule)| {
+                rule.endpoints.is_empty()
+                    || any_glob(&rule.endpoints, &place.name)
+                    || any_glob(&rule.endpoints, place.name.trim_start_matches('/'))
+            })
+            .filter_map(|(at, rule)| RuleId::try_from(at).ok().map(|at| (at, rule)))
+            .collect();
+        plan.watch(place);
+        plan.index(&here);
+        Some(plan)
+    }
+
+    fn watch(&mut self, place: &Endpoint) {
+        for classify in &self.policy.classify {
+            for selector in &classify.fields {
+                let watch = Watch::Classify(classify.category);
+                self.watched.push((watch, selector.clone()));
+            }
+        }
+        for (at, field) in self.fields.iter().enumerate() {
+            if let Ok(at) = u16::try_from(at) {
+                self.watched.push((Watch::Field(at), field.selector.clone()));
+            }
+        }
+        for (at, set) in place.sets.iter().enumerate() {
+            if let Ok(at) = u16::try_from(at) {
+                self.watched.push((Watch::Set(at), set.field.clone()));
+            }
+        }
+        for selector in &self.vendor.project {
+            self.watched.push((Watch::Project, selector.clone()));
+        }
+    }
+
+    fn index(&mut self, here: &[(RuleId, &Rule)]) {
+        for (at, rule) in here {
+            for selector in &rule.fields {
+                self.watched.push((Watch::Rule(*at), selector.clone()));
+            }
+            if !rule.events.is_empty() || rule.when.gpc.is_some() {
+                self.scoped.push(*at);
+            }
+            self.by_event |= !rule.events.is_empty();
+        }
+        let categories = DataCategory::all().map(Some).chain([None]);
+        self.open = categories
+            .map(|category| {
+                here.iter()
+                    .filter(|(_, rule)| rule.fields.is_empty() && covers(rule, category))
+                    .map(|(at, _)| *at)
+                    .collect()
+            })
+            .collect();
+    }
+
+    /// The endpoint.
+    pub(super) fn place(&self) -> Option<&Endpoint> {
+        self.vendor.endpoints.get(self.endpoint)
+    }
+
+    /// The rule of an id.
+    pub(super) fn rule(&self, id: RuleId) -> Option<&Rule> {
+        self.policy.rules.get(usize::from(id))
+    }
+
+    /// What a rule does, or what happens to leaves without one.
+    pub(super) fn action(&self, id: RuleId) -> &Action {
+        match (self.rule(id), self.policy.unlisted) {
+            (Some(rule), _) => &rule.action,
+            (None, Unlisted::Keep) => &Action::Keep,
+            (None, Unlisted::Drop) => &Action::Drop,
+        }
+    }
+
+    /// The first rule for a leaf. `by_field` are the rules whose field condition holds, in order.
+    pub(super) fn decide(
+        &self,
+        category: Option<DataCategory>,
+        by_field: &[RuleId],
+        class: &ClassMask,
+        need: Need,
+    ) -> RuleId {
+        let slot = category.map_or(DataCategory::COUNT, DataCategory::index);
+        let open = self.open.get(slot).map_or(&[][..], |list| list);
+        let holds = |id: &&RuleId| {
+            self.rule(**id).is_some_and(|rule| match need {
+                Need::Leaf => true,
+                // Judged "by the rules for its category": a rule that names no category does not
+                // speak about what a detector found, nor does a catch-all take containers.
+                Need::Category => !rule.categories.is_empty(),
+                Need::Named => !rule.categories.is_empty() || !rule.fields.is_empty(),
+            }) && class.allows(self, **id)
+        };
+        let first_open = open.iter().find(holds).copied();
+        let first_field = by_field
+            .iter()
+            .filter(|id| self.rule(**id).is_some_and(|rule| covers(rule, category)))
+            .find(holds)
+            .copied();
+        first_open
+            .unwrap_or(NO_RULE)
+            .min(first_field.unwrap_or(NO_RULE))
+    }
+}
+
+/// Which rules may answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Need {
+    /// Any rule.
+    Leaf,
+    /// Rules with a category condition.
+    Category,
+    /// Rules with a category or a field condition.
+    Named,
+}
+
+/// Which scoped rules hold for an event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ClassMask {
+    holds: Vec<bool>,
+}
+
+impl ClassMask {
+    pub(super) fn new(plan: &Plan, event: Option<&str>, gpc: bool) -> Self {
+        let holds = plan
+            .scoped
+            .iter()
+            .map(|id| {
+                plan.rule(*id).is_some_and(|rule| {
+                    rule.when.gpc.is_none_or(|want| want == gpc)
+                        && (rule.events.is_empty()
+                            || event.is_some_and(|name| any_glob(&rule.events, name)))
+                })
+            })
+            .collect();
+        Self { holds }
+    }
+
+    fn allows(&self, plan: &Plan, id: RuleId) -> bool {
+        match plan.scoped.binary_search(&id) {
+            Ok(at) => self.holds.get(at).copied().unwrap_or(false),
+            Err(_) => true,
+        }
+    }
+}
+
+fn covers(rule: &Rule, category: Option<DataCategory>) -> bool {
+    rule.categories.is_empty() || category.is_some_and(|c| rule.categories.has(c))
+}
+
+fn any_glob(globs: &[Box<str>], text: &str) -> bool {
+    globs.is_empty() || globs.iter().any(|glob| glob_match(glob, text))
+}

@@ -1,0 +1,472 @@
+//! A whole request: query, headers, path and body judged, put together again as a
+//! [`CleanRequest`]. This file holds the only constructor of that type.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::engine::{Classes, Judge, Level, encode};
+use super::fate::{Fate, Stop};
+use super::paths::{Paths, ROOT};
+use super::plan::Plan;
+use super::pools::Pools;
+use super::{CleanRequest, RawRequest, Refusal, Report, Row, Verdict};
+use crate::action::Pseudonymizer;
+use crate::catalog::{BodyFormat, Endpoint, Kind, PathSegment, Vendor};
+use crate::codec::{self, Coding, DecodeError, DecodeErrorKind, form};
+use crate::policy::{CompiledPolicy, Scope};
+use crate::sensitive::SecretKey;
+
+/// All plans of one policy: what judges requests. Shared by all threads.
+pub struct Scrubber {
+    id: u64,
+    vendors: Vec<Arc<Vendor>>,
+    plans: Vec<Vec<Plan>>,
+    policy: Arc<CompiledPolicy>,
+}
+
+/// What a thread keeps between requests: buffers, learned paths, the report of the last request.
+#[derive(Default)]
+pub struct Scratch {
+    owner: u64,
+    plans: Vec<Vec<Option<(Paths, Classes)>>>,
+    pools: Pools,
+    report: Report,
+    rows: Option<Vec<Row>>,
+}
+
+impl Scratch {
+    /// Empty scratch.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Empty scratch that keeps a row for each leaf, values included: for `explain`.
+    #[must_use]
+    pub fn explaining() -> Self {
+        Self {
+            rows: Some(Vec::new()),
+            ..Self::default()
+        }
+    }
+
+    /// What was done to the last request.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The rows since the last call.
+    pub fn take_rows(&mut self) -> Vec<Row> {
+        self.rows.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl Scrubber {
+    /// Plans every endpoint of the vendors under a policy. `primary` is the pseudonym key.
+    #[must_use]
+    pub fn new(
+        policy: Arc<CompiledPolicy>,
+        vendors: Vec<Arc<Vendor>>,
+        primary: &SecretKey,
+    ) -> Self {
+        let plans = vendors
+            .iter()
+            .map(|vendor| {
+                let scope = match policy.pseudonyms.scope {
+                    Scope::Vendor => &*vendor.name,
+                    Scope::Global => "global",
+                };
+                let pseudonymizer =
+                    Arc::new(Pseudonymizer::new(primary, scope, &vendor.id_prefixes));
+                (0..vendor.endpoints.len())
+                    .filter_map(|at| Plan::new(vendor, at, &policy, &pseudonymizer))
+                    .collect()
+            })
+            .collect();
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            vendors,
+            plans,
+            policy,
+        }
+    }
+
+    /// The vendors, in the order of [`RawRequest::vendor`].
+    #[must_use]
+    pub fn vendors(&self) -> &[Arc<Vendor>] {
+        &self.vendors
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> &CompiledPolicy {
+        &self.policy
+    }
+
+    /// Judges a request.
+    pub fn scrub<'p>(&'p self, raw: &RawRequest<'_>, scratch: &mut Scratch) -> Verdict<'p> {
+        scratch.report = Report::default();
+        let plan = self.plans.get(raw.vendor).and_then(|p| p.get(raw.endpoint));
+        let Some((plan, place)) = plan.and_then(|plan| Some((plan, plan.place()?))) else {
+            return refuse(DecodeErrorKind::Unsupported, "endpoint");
+        };
+        // A recording is masked or not sent; masking it is a policy's choice that this version does
+        // not offer, so it is not sent.
+        if place.kind == Kind::Replay {
+            return Verdict::Answer(place.answers.iter().find(|a| a.when.is_none()));
+        }
+        self.own(scratch);
+        let Some(slot) = scratch
+            .plans
+            .get_mut(raw.vendor)
+            .and_then(|plans| plans.get_mut(raw.endpoint))
+        else {
+            return refuse(DecodeErrorKind::Unsupported, "endpoint");
+        };
+        let (paths, classes) = slot.get_or_insert_with(|| (Paths::new(plan), Classes::default()));
+        if classes.full() {
+            *classes = Classes::default();
+            *paths = Paths::new(plan);
+        }
+        paths.refresh(plan);
+        let mut judge = Judge {
+            plan,
+            paths,
+            classes,
+            pools: &mut scratch.pools,
+            report: &mut scratch.report,
+            rows: scratch.rows.as_mut(),
+            class: 0,
+            mask: Arc::default(),
+            gpc: asks_for_privacy(raw),
+            folds: 0,
+            body_limit: raw.body_limit,
+            answers: 0,
+            projects: raw.projects,
+            project_seen: false,
+            project_other: false,
+        };
+        judge.start();
+        let observe = self.policy.observe;
+        match judge.request(raw, place, observe) {
+            Ok(Some(clean)) => Verdict::Forward(clean),
+            Ok(None) => Verdict::Answer(answer(place, judge.answers)),
+            Err(Stop::DropEvent) => Verdict::Answer(answer(place, judge.answers)),
+            Err(Stop::Refuse(refusal)) => Verdict::Refuse(refusal),
+        }
+    }
+
+    fn own(&self, scratch: &mut Scratch) {
+        if scratch.owner != self.id {
+            scratch.owner = self.id;
+            scratch.plans = self
+                .plans
+                .iter()
+                .map(|plans| plans.iter().map(|_| None).collect())
+                .collect();
+        }
+    }
+}
+
+impl Judge<'_, '_> {
+    /// `None`: nothing is left to forward.
+    fn request(
+        &mut self,
+        raw: &RawRequest<'_>,
+        place: &Endpoint,
+        observe: bool,
+    ) -> Result<Option<CleanRequest>, Stop> {
+        let path = self.path(raw.path, place)?;
+        let query = self.whole_query(raw, place, observe)?;
+        let mut headers = Vec::new();
+        let mut body = self.pools.bytes();
+        let fate = self.whole_body(raw, place, &mut headers, &mut body)?;
+        if fate == Fate::Same || observe {
+            body.clear();
+            body.extend_from_slice(raw.body);
+        }
+        self.headers(raw, place, &mut headers)?;
+        if self.project_other || (!raw.projects.is_empty() && !self.project_seen && place.kind == Kind::Collect) {
+            return Err(Stop::Refuse(Refusal::Project));
+        }
+        let emptied = self.report.events_in > 0 && self.report.events_out == 0;
+        if !observe && (fate == Fate::Nothing || emptied) {
+            return Ok(None);
+        }
+        let with_query = |path: &str| match &query {
+            Some(query) if !query.is_empty() => format!("{path}?{query}"),
+            _ => path.to_owned(),
+        };
+        Ok(Some(CleanRequest {
+            method: raw.method.into(),
+            upstream: place.upstream.clone(),
+            upstream_target: place.upstream_path.as_deref().map(with_query),
+            target: with_query(&path),
+            headers,
+            body,
+        }))
+    }
+
+    /// Segments that the catalog names are judged; the others are the catalog's own text.
+    fn path(&mut self, path: &str, place: &Endpoint) -> Result<String, Stop> {
+        let Some(pattern) = place.paths.iter().find(|p| p.matches(path)) else {
+            let error = DecodeError::new(DecodeErrorKind::Shape, "path", 0);
+            return Err(error.into());
+        };
+        let mut out = String::with_capacity(path.len());
+        let given = path.strip_prefix('/').unwrap_or(path).split('/');
+        for (have, want) in given.zip(pattern.segments.iter().map(Some).chain(std::iter::repeat(None))) {
+            out.push('/');
+            match want {
+                Some(PathSegment::Param(name)) => {
+                    let mut text = String::new();
+                    form::decode(have.replace('+', "%2B").as_bytes(), &mut text)?;
+                    let single = self.single("$path", name, &text)?;
+                    match single.text {
+                        Some(new) if new == text => out.push_str(have),
+                        Some(new) => form::encode(&new, &mut out),
+                        None => out.push('-'),
+                    }
+                }
+                Some(PathSegment::Literal(_) | PathSegment::Glob(_)) | None => out.push_str(have),
+            }
+        }
+        Ok(out)
+    }
+
+    fn whole_query(
+        &mut self,
+        raw: &RawRequest<'_>,
+        place: &Endpoint,
+        observe: bool,
+    ) -> Result<Option<String>, Stop> {
+        let query = raw.query.unwrap_or("");
+        let mut out = String::new();
+        let fate = self.query(query, &place.params, &mut out)?;
+        Ok(if fate == Fate::Same || observe {
+            raw.query.map(str::to_owned)
+        } else {
+            Some(out)
+        })
+    }
+
+    /// Decodes, judges and encodes the body; writes the headers that describe it.
+    fn whole_body(
+        &mut self,
+        raw: &RawRequest<'_>,
+        place: &Endpoint,
+        headers: &mut Vec<(Box<str>, String)>,
+        out: &mut Vec<u8>,
+    ) -> Result<Fate, Stop> {
+        if raw.body.is_empty() {
+            let params = self.report.events_in > 0;
+            if place.kind == Kind::Collect && !params {
+                return Err(DecodeError::new(DecodeErrorKind::Empty, "body", 0).into());
+            }
+            return Ok(Fate::Same);
+        }
+        if raw.body.len() > raw.body_limit {
+            return Err(DecodeError::new(DecodeErrorKind::TooLarge, "body", raw.body_limit).into());
+        }
+        let (format, media_type) = choose(raw, place)?;
+        let coding = content_coding(raw)?;
+        let mut plain = self.pools.bytes();
+        let body = match coding {
+            Some(coding) => {
+                codec::decode(coding, raw.body, raw.body_limit, &mut plain)?;
+                &plain
+            }
+            None => raw.body,
+        };
+        let mut new = self.pools.bytes();
+        let fate = self.layers(&format.layers, format.cesu8, body, ROOT, Level::Events, &mut new)?;
+        if fate == Fate::Changed {
+            match coding {
+                Some(coding) => encode(coding, &new, out)?,
+                None => std::mem::swap(out, &mut new),
+            }
+        }
+        self.pools.give_bytes(plain);
+        self.pools.give_bytes(new);
+        if let Some(media_type) = media_type {
+            headers.push(("content-type".into(), media_type));
+        }
+        if let Some(coding) = coding {
+            headers.push(("content-encoding".into(), coding.token().to_owned()));
+        }
+        Ok(fate)
+    }
+
+    /// Header fields other than those of the body: an allow list, and what a rule generalises.
+    fn headers(
+        &mut self,
+        raw: &RawRequest<'_>,
+        place: &Endpoint,
+        out: &mut Vec<(Box<str>, String)>,
+    ) -> Result<(), Stop> {
+        for (name, value) in raw.headers {
+            let listed = |list: &[Box<str>]| list.iter().any(|l| **l == **name);
+            let new = if listed(&place.headers) {
+                self.header_as_it_came(name, value)?
+            } else if listed(&place.judged_headers) {
+                let single = self.single("$header", name, value)?;
+                single.text.filter(|_| single.explicit)
+            } else {
+                match *name {
+                    "accept" => Some(value.to_owned()).filter(|v| is_media_ranges(v)),
+                    "accept-encoding" => Some(known_codings(value)).filter(|v| !v.is_empty()),
+                    _ => None,
+                }
+            };
+            let twice = out.iter().any(|(had, _)| **had == **name);
+            if let Some(new) = new.filter(|v| !twice && visible(v)) {
+                out.push(((*name).into(), new));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the vendor authenticates with. Only visible text, and its project is noted.
+    fn header_as_it_came(&mut self, name: &str, value: &str) -> Result<Option<String>, Stop> {
+        let parent = self.paths.child(self.plan, ROOT, ROOT, "$header");
+        let path = self.paths.child(self.plan, parent, parent, name);
+        if self.paths.get(path).project
+            && let Some(user) = basic_user(value)
+        {
+            self.project(&user);
+        }
+        Ok(Some(value.to_owned()))
+    }
+}
+
+fn refuse<'p>(kind: DecodeErrorKind, layer: &'static str) -> Verdict<'p> {
+    Verdict::Refuse(Refusal::Decode(DecodeError::new(kind, layer, 0)))
+}
+
+/// The vendor's success answer: the first whose condition was met, or that has none.
+fn answer(place: &Endpoint, hits: u32) -> Option<&crate::catalog::Answer> {
+    place
+        .answers
+        .iter()
+        .enumerate()
+        .find(|(bit, answer)| answer.when.is_none() || (*bit < 32 && hits >> bit & 1 == 1))
+        .map(|(_, answer)| answer)
+}
+
+fn header<'a>(raw: &RawRequest<'a>, name: &str) -> impl Iterator<Item = &'a str> {
+    raw.headers
+        .iter()
+        .filter(move |(have, _)| *have == name)
+        .map(|(_, value)| *value)
+}
+
+/// Global Privacy Control, or Do Not Track.
+fn asks_for_privacy(raw: &RawRequest<'_>) -> bool {
+    header(raw, "sec-gpc").chain(header(raw, "dnt")).any(|v| v.trim() == "1")
+}
+
+/// The body format for the request's media type, and the type as it leaves.
+fn choose<'p>(
+    raw: &RawRequest<'_>,
+    place: &'p Endpoint,
+) -> Result<(&'p BodyFormat, Option<String>), Stop> {
+    let unsupported = || Stop::from(DecodeError::new(DecodeErrorKind::Unsupported, "content-type", 0));
+    let mut given = header(raw, "content-type");
+    let value = given.next();
+    if given.next().is_some() {
+        return Err(unsupported());
+    }
+    let (essence, charset) = media_type(value.unwrap_or("")).ok_or_else(unsupported)?;
+    let matching = |format: &&BodyFormat| {
+        format
+            .content_types
+            .iter()
+            .any(|t| **t == *essence || **t == *"*")
+    };
+    let format = place.bodies.iter().find(matching).ok_or_else(unsupported)?;
+    // The catalog's own text leaves, not the client's: a parameter could carry anything.
+    let leaves = value.map(|_| {
+        let charset = if charset { "; charset=UTF-8" } else { "" };
+        format!("{essence}{charset}")
+    });
+    Ok((format, leaves))
+}
+
+/// Essence in lower case, and whether the charset UTF-8 is named; `None` for another charset.
+fn media_type(value: &str) -> Option<(String, bool)> {
+    let mut parts = value.split(';');
+    let essence = parts.next().unwrap_or("").trim().to_ascii_lowercase();
+    let mut charset = false;
+    for part in parts {
+        let Some((name, value)) = part.split_once('=') else {
+            continue;
+        };
+        if name.trim().eq_ignore_ascii_case("charset") {
+            let value = value.trim().trim_matches('"');
+            let utf8 = ["utf-8", "utf8", "us-ascii"].iter().any(|c| value.eq_ignore_ascii_case(c));
+            if !utf8 {
+                return None;
+            }
+            charset = true;
+        }
+    }
+    Some((essence, charset))
+}
+
+/// Exactly one known coding, or none.
+fn content_coding(raw: &RawRequest<'_>) -> Result<Option<Coding>, Stop> {
+    let mut codings = header(raw, "content-encoding")
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|token| !token.is_empty() && !token.eq_ignore_ascii_case("identity"));
+    let unsupported = || DecodeError::new(DecodeErrorKind::Unsupported, "content-encoding", 0);
+    let Some(token) = codings.next() else {
+        return Ok(None);
+    };
+    if codings.next().is_some() {
+        return Err(unsupported().into());
+    }
+    Ok(Some(Coding::parse(token).ok_or_else(unsupported)?))
+}
+
+/// The user of Basic credentials: where vendors take a token as one.
+fn basic_user(value: &str) -> Option<String> {
+    let (scheme, credentials) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    codec::base64::decode(credentials.trim().as_bytes(), Default::default(), &mut bytes).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    text.split(':').next().map(str::to_owned)
+}
+
+fn is_media_ranges(value: &str) -> bool {
+    value.len() <= 256
+        && value.split(',').all(|range| {
+            let essence = range.split(';').next().unwrap_or("").trim();
+            let (kind, sub) = essence.split_once('/').unwrap_or(("", ""));
+            let word = |w: &str| {
+                !w.is_empty()
+                    && w.len() <= 40
+                    && w.bytes().all(|b| b.is_ascii_alphabetic() || b"*.+-".contains(&b))
+            };
+            word(kind) && word(sub)
+                && range.split(';').skip(1).all(|p| {
+                    p.trim().strip_prefix("q=").is_some_and(|q| q.len() <= 5 && q.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+                })
+        })
+}
+
+fn known_codings(value: &str) -> String {
+    let known = |token: &&str| ["gzip", "deflate", "br", "zstd", "identity"].contains(token);
+    let tokens = value.split(',').map(|t| t.split(';').next().unwrap_or("").trim());
+    tokens.filter(known).collect::<Vec<_>>().join(", ")
+}
+
+fn visible(value: &str) -> bool {
+    value.bytes().all(|b| (b' '..0x7f).contains(&b))
+}

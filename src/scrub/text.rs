@@ -1,0 +1,216 @@
+//! Decoded text: categorised by its value if nothing else knew, acted upon, and, if it is kept,
+//! searched for spans that identify someone. What is folded inside is opened in [`super::nested`].
+
+use super::engine::{Found, Judge, MAX_FOLDS};
+use super::fate::{Stop, Text};
+use super::leaf::shown;
+use super::paths::{KeyOut, NodeId, Source};
+use super::plan::NO_RULE;
+use super::Refusal;
+use crate::action::{Action, Effect, Value};
+use crate::detect::{self, Entity, Span};
+use crate::json::Patch;
+
+impl Judge<'_, '_> {
+    /// Judges a text; `folds` is how many encodings were opened to reach it.
+    pub(super) fn text(
+        &mut self,
+        text: &str,
+        mut found: Found,
+        folds: usize,
+    ) -> Result<Text, Stop> {
+        if found.project {
+            self.project(text);
+        }
+        if found.category.is_none()
+            && !found.protocol
+            && let Some(category) = detect::whole(text).and_then(Entity::category)
+        {
+            found = self.by_value(found, category);
+        }
+        let action = self.action(found);
+        if *action != Action::Keep {
+            let mut out = self.pools.text();
+            let effect = action.apply(Value::Text(text), &self.context(found.category), &mut out);
+            self.note(found, action, text, shown(effect, &out));
+            if effect != Effect::Keep {
+                return settle(effect, out);
+            }
+            self.pools.give_text(out);
+        }
+        if !self.scans(found.rule) {
+            self.note(found, action, text, None);
+            return Ok(Text::Keep);
+        }
+        let fate = self.inner(text, found, folds)?;
+        if *action == Action::Keep {
+            match &fate {
+                Text::Keep => self.note(found, action, text, None),
+                other => {
+                    if self.explains() {
+                        let after = other.clone().into_text(text).unwrap_or_default();
+                        self.note(found, action, text, Some(&after));
+                    }
+                }
+            }
+        }
+        Ok(fate)
+    }
+
+    /// Looks into a text that is kept.
+    pub(super) fn inner(
+        &mut self,
+        text: &str,
+        found: Found,
+        folds: usize,
+    ) -> Result<Text, Stop> {
+        if !detect::may_hold(text.as_bytes()) {
+            return Ok(Text::Keep);
+        }
+        if let Some(fate) = self.nested(text, found, folds)? {
+            return Ok(fate);
+        }
+        let mut spans = std::mem::take(&mut self.pools.spans);
+        spans.clear();
+        detect::scan(text, &mut spans);
+        let mut patches = Vec::new();
+        let mut result = Ok(());
+        for span in &spans {
+            result = self.span(text, *span, found, &mut patches);
+            if result.is_err() {
+                break;
+            }
+        }
+        self.pools.spans = spans;
+        match result {
+            Err(SpanStop::DropEvent) => return Ok(Text::DropEvent),
+            Err(SpanStop::Stop(stop)) => return Err(stop),
+            Ok(()) => {}
+        }
+        self.folded_runs(text, found, folds, &mut patches)?;
+        if patches.is_empty() {
+            return Ok(Text::Keep);
+        }
+        patches.sort_by_key(|patch| patch.range.start);
+        Ok(Text::Patched(patches))
+    }
+
+    fn span(
+        &mut self,
+        text: &str,
+        span: Span,
+        found: Found,
+        patches: &mut Vec<Patch>,
+    ) -> Result<(), SpanStop> {
+        // A project token looks like a secret; the catalog knows that it is none.
+        let token = matches!(
+            span.entity,
+            Entity::Secret | Entity::Uuid | Entity::UserId | Entity::Url
+        );
+        if found.protocol && token {
+            return Ok(());
+        }
+        let Some(category) = span.entity.category() else {
+            return Ok(());
+        };
+        let action = self.span_action(found.path, category);
+        let value = text.get(span.start..span.end).unwrap_or("");
+        let mut out = self.pools.text();
+        let effect = action.apply(Value::Text(value), &self.context(Some(category)), &mut out);
+        if effect == Effect::Keep {
+            self.pools.give_text(out);
+            if span.entity == Entity::Url {
+                return self.inside_url(value, span.start, found, patches);
+            }
+            return Ok(());
+        }
+        self.report.count(action);
+        let with = match effect {
+            Effect::Text | Effect::Number => out,
+            Effect::Remove | Effect::Null => span.entity.placeholder().to_owned(),
+            Effect::DropEvent => return Err(SpanStop::DropEvent),
+            Effect::Reject => return Err(SpanStop::Stop(Stop::Refuse(Refusal::Policy))),
+            Effect::Keep => return Ok(()),
+        };
+        patches.push(Patch {
+            range: span.start..span.end,
+            with,
+        });
+        Ok(())
+    }
+
+    /// A URL that is kept as such may still hold an e-mail address.
+    fn inside_url(
+        &mut self,
+        url: &str,
+        offset: usize,
+        found: Found,
+        patches: &mut Vec<Patch>,
+    ) -> Result<(), SpanStop> {
+        let mut spans = Vec::new();
+        detect::scan_entities(url, &mut spans);
+        for span in spans.iter().filter(|span| span.entity != Entity::Url) {
+            let before = patches.len();
+            self.span(url, *span, found, patches)?;
+            if let Some(patch) = patches.get_mut(before) {
+                patch.range = patch.range.start + offset..patch.range.end + offset;
+            }
+        }
+        Ok(())
+    }
+
+    /// The key as it may leave, if it may not leave as it came.
+    pub(super) fn key_out(&mut self, path: NodeId) -> Result<Option<Box<str>>, Stop> {
+        match &self.paths.get(path).key_out {
+            KeyOut::Same => return Ok(None),
+            KeyOut::New(key) => return Ok(Some(key.clone())),
+            KeyOut::Unjudged => {}
+        }
+        let key: Box<str> = self.paths.get(path).key().into();
+        let new = self.judge_key(path, &key)?;
+        self.paths.get_mut(path).key_out = match &new {
+            Some(new) => KeyOut::New(new.clone()),
+            None => KeyOut::Same,
+        };
+        Ok(new)
+    }
+
+    fn judge_key(&mut self, path: NodeId, key: &str) -> Result<Option<Box<str>>, Stop> {
+        if !detect::may_hold(key.as_bytes()) {
+            return Ok(None);
+        }
+        let found = Found {
+            path,
+            rule: NO_RULE,
+            category: None,
+            source: Source::None,
+            protocol: true,
+            project: false,
+        };
+        // A key is looked into like a kept string; opened only one fold deep, since nobody who
+        // reads keys unfolds them twice.
+        Ok(match self.inner(key, found, MAX_FOLDS - 1)? {
+            Text::Keep => None,
+            Text::Remove | Text::DropEvent => Some("[key]".into()),
+            other => other.into_text(key).map(Into::into),
+        })
+    }
+}
+
+enum SpanStop {
+    DropEvent,
+    Stop(Stop),
+}
+
+/// What an action's effect makes of a whole text.
+fn settle(effect: Effect, out: String) -> Result<Text, Stop> {
+    Ok(match effect {
+        Effect::Keep => Text::Keep,
+        Effect::Remove => Text::Remove,
+        Effect::Null => Text::Null,
+        Effect::Text => Text::Whole(out),
+        Effect::Number => Text::Number(out),
+        Effect::DropEvent => Text::DropEvent,
+        Effect::Reject => return Err(Stop::Refuse(Refusal::Policy)),
+    })
+}

@@ -1,0 +1,473 @@
+//! The walk over a JSON tape: finds events, takes or enters containers, hands leaves to
+//! [`super::leaf`], keeps the commas right.
+//!
+//! Nothing here knows how the text was encoded outside. The walk keeps its own stack. Every leaf of the tape is
+//! visited exactly once, so every byte that leaves was judged or is syntax.
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use super::engine::{Judge, Level};
+use super::fate::{Fate, Leaf, Stop};
+use super::paths::{NodeId, ROOT};
+use super::plan::NO_RULE;
+use crate::catalog::EventRoot;
+use crate::codec::{DecodeError, DecodeErrorKind};
+use crate::json::{Commas, Edits, Kind, Node, Tape, escape_into, unescape_into};
+use crate::selector::Step;
+
+/// A container being walked.
+pub(super) struct Frame {
+    tape_end: usize,
+    cursor: usize,
+    path: NodeId,
+    last: NodeId,
+    /// The path's node as its parent sees it (an event's own path is the root).
+    own: NodeId,
+    commas: Commas,
+    object: bool,
+    /// From the member's key, if it has one, to the closing bracket.
+    whole: Range<usize>,
+    /// Event roots that may still be reached: a bit per root of the endpoint.
+    roots: u32,
+    depth: usize,
+    /// For an event: the class of events before it.
+    event: Option<usize>,
+    /// Sets of this container that were met.
+    met: SmallVec<[u16; 1]>,
+}
+
+/// Where a container stands.
+struct Place {
+    path: NodeId,
+    own: NodeId,
+    start: usize,
+    roots: u32,
+    depth: usize,
+    element: bool,
+}
+
+/// What the walk does after a child.
+enum Next {
+    Done,
+    Enter(Frame),
+    DropEvent,
+}
+
+impl Judge<'_, '_> {
+    /// Judges all documents of a tape. `at` is the path of the text that holds them; `level` says
+    /// whether events are looked for.
+    pub(super) fn tape(
+        &mut self,
+        text: &str,
+        tape: &Tape,
+        edits: &mut Edits,
+        at: NodeId,
+        level: Level,
+    ) -> Result<Fate, Stop> {
+        let mut root = 0;
+        let (mut documents, mut gone) = (0u32, 0u32);
+        while let Some(node) = tape.node(root) {
+            documents += 1;
+            let outer = node.outer();
+            if !self.document(text, tape, edits, at, level, root)? {
+                gone += 1;
+                edits.cut_over(line_of(text, &outer));
+            }
+            root = node.next as usize;
+        }
+        Ok(if gone == documents {
+            Fate::Nothing
+        } else if edits.is_empty() {
+            Fate::Same
+        } else {
+            Fate::Changed
+        })
+    }
+
+    /// One document; `false` when nothing of it stays.
+    fn document(
+        &mut self,
+        text: &str,
+        tape: &Tape,
+        edits: &mut Edits,
+        at: NodeId,
+        level: Level,
+        root: usize,
+    ) -> Result<bool, Stop> {
+        let Some(node) = tape.node(root) else {
+            return Ok(true);
+        };
+        let roots = self.check_shape(node, level)?;
+        match node.kind {
+            Kind::Object | Kind::Array => self.walk(text, tape, edits, at, roots, root),
+            Kind::Key | Kind::Str | Kind::Num | Kind::Bool | Kind::Null => {
+                match self.leaf(text, node, edits, at)? {
+                    Leaf::Keep | Leaf::Edited => Ok(true),
+                    Leaf::Remove => {
+                        edits.replace(node.outer(), b"null");
+                        Ok(true)
+                    }
+                    Leaf::DropEvent => Ok(false),
+                }
+            }
+        }
+    }
+
+    /// A body must be of a shape in which the endpoint's events can stand.
+    fn check_shape(&self, node: &Node, level: Level) -> Result<u32, Stop> {
+        let roots = self.plan.place().map_or(&[][..], |place| &place.events);
+        if level == Level::Value || roots.is_empty() {
+            return Ok(0);
+        }
+        let fits = roots.iter().any(|root| {
+            let array = root.keys.is_empty() && root.items;
+            node.kind == if array { Kind::Array } else { Kind::Object }
+        });
+        if fits {
+            Ok(u32::MAX)
+        } else {
+            let at = node.start as usize;
+            Err(DecodeError::new(DecodeErrorKind::Shape, "json", at).into())
+        }
+    }
+
+    fn walk(
+        &mut self,
+        text: &str,
+        tape: &Tape,
+        edits: &mut Edits,
+        at: NodeId,
+        roots: u32,
+        root: usize,
+    ) -> Result<bool, Stop> {
+        let mut stack = std::mem::take(&mut self.pools.frames);
+        stack.clear();
+        let start = tape.node(root).map_or(0, |node| node.outer().start);
+        let place = Place {
+            path: at,
+            own: NodeId::MAX,
+            start,
+            roots,
+            depth: 0,
+            element: false,
+        };
+        stack.extend(self.enter(text, tape, root, &place)?);
+        let mut done = Ok(true);
+        while let Some(frame) = stack.last_mut() {
+            if frame.cursor >= frame.tape_end {
+                self.finish(edits, &mut stack);
+                continue;
+            }
+            match self.child(text, tape, edits, frame) {
+                Ok(Next::Done) => {}
+                Ok(Next::Enter(inner)) => stack.push(inner),
+                Ok(Next::DropEvent) => {
+                    if !self.drop_event(edits, tape, &mut stack) {
+                        done = Ok(false);
+                        break;
+                    }
+                }
+                Err(stop) => {
+                    done = Err(stop);
+                    break;
+                }
+            }
+        }
+        self.pools.frames = stack;
+        done
+    }
+
+    /// Opens a container; decides whether it is an event.
+    fn enter(
+        &mut self,
+        text: &str,
+        tape: &Tape,
+        at: usize,
+        place: &Place,
+    ) -> Result<Option<Frame>, Stop> {
+        let Some(node) = tape.node(at) else {
+            return Ok(None);
+        };
+        let object = node.kind == Kind::Object;
+        let is_event = object && self.is_event(place.roots, place.depth, place.element);
+        let (path, event) = if is_event {
+            self.report.events_in += 1;
+            let before = self.class;
+            self.set_class(text, tape, at)?;
+            (ROOT, Some(before))
+        } else {
+            (place.path, None)
+        };
+        Ok(Some(Frame {
+            tape_end: node.next as usize,
+            cursor: at + 1,
+            path,
+            last: path,
+            own: place.own,
+            commas: Commas::new(node.start as usize + 1),
+            object,
+            whole: place.start..node.end as usize,
+            roots: if is_event { 0 } else { place.roots },
+            depth: place.depth,
+            event,
+            met: SmallVec::new(),
+        }))
+    }
+
+    fn is_event(&self, roots: u32, depth: usize, element: bool) -> bool {
+        self.event_roots().iter().enumerate().any(|(bit, root)| {
+            roots >> bit & 1 == 1 && root.items == element && root.keys.len() == depth
+        })
+    }
+
+    fn event_roots(&self) -> &[EventRoot] {
+        self.plan.place().map_or(&[][..], |place| &place.events)
+    }
+
+    /// The class of the event at `at`, by its name.
+    fn set_class(&mut self, text: &str, tape: &Tape, at: usize) -> Result<(), Stop> {
+        if !self.plan.by_event {
+            return Ok(());
+        }
+        let mut name = self.pools.text();
+        let found = self.event_name(text, tape, at, &mut name)?;
+        let class = self.class_of(found.then_some(name.as_str()));
+        self.pools.give_text(name);
+        self.use_class(class);
+        Ok(())
+    }
+
+    /// Reads the event's name. Two members of that key in one event would let two readers see two
+    /// events, which matters only where a rule asks for the event: refused.
+    fn event_name(&self, text: &str, tape: &Tape, at: usize, out: &mut String) -> Result<bool, Stop> {
+        let Some(selector) = self.plan.place().and_then(|p| p.event_name.as_ref()) else {
+            return Ok(false);
+        };
+        let mut value = at;
+        for step in selector.steps() {
+            let Step::Key(key) = step else {
+                return Ok(false);
+            };
+            let Some(next) = tape.member(text, value, key) else {
+                return Ok(false);
+            };
+            let rest = tape.node(next).map_or(next, |n| n.next as usize);
+            if tape.member_from(text, value, rest, key).is_some() {
+                return Err(DecodeError::new(DecodeErrorKind::Shape, "json", rest).into());
+            }
+            value = next;
+        }
+        let Some(node) = tape.node(value).filter(|n| n.kind == Kind::Str) else {
+            return Ok(false);
+        };
+        unescape_into(text.get(node.range()).unwrap_or(""), out);
+        Ok(true)
+    }
+
+    /// Judges the next child of a container.
+    fn child(
+        &mut self,
+        text: &str,
+        tape: &Tape,
+        edits: &mut Edits,
+        frame: &mut Frame,
+    ) -> Result<Next, Stop> {
+        let first = frame.cursor;
+        let (path, value, roots) = if frame.object {
+            let path = self.member_path(text, tape, edits, frame)?;
+            (path, first + 1, self.roots_below(frame, path))
+        } else {
+            let path = self.paths.item(self.plan, frame.path);
+            (path, first, frame.roots)
+        };
+        let Some(node) = tape.node(value).copied() else {
+            return Ok(Next::Done);
+        };
+        frame.cursor = node.next as usize;
+        let start = tape.node(first).map_or(0, |n| n.outer().start);
+        let end = node.outer().end;
+        if let Some(set) = self.paths.get(path).set {
+            let leaf = self.force(edits, &node, set);
+            frame.met.push(set);
+            return Ok(settle(leaf, frame, start..end, tape, edits));
+        }
+        let leaf = match node.kind {
+            Kind::Object | Kind::Array => {
+                let rule = self
+                    .paths
+                    .container_rule(self.plan, path, self.class, &self.mask);
+                let action = self.plan.action(rule);
+                if rule == NO_RULE || !action.takes_containers() {
+                    let place = Place {
+                        path,
+                        own: path,
+                        start,
+                        roots,
+                        depth: frame.depth + usize::from(frame.object),
+                        element: !frame.object,
+                    };
+                    let inner = self.enter(text, tape, value, &place)?;
+                    return Ok(inner.map_or(Next::Done, Next::Enter));
+                }
+                self.report.leaves += 1;
+                self.container(rule, path, text, &node, edits)?
+            }
+            Kind::Key | Kind::Str | Kind::Num | Kind::Bool | Kind::Null => {
+                if !frame.object && self.is_event(roots, frame.depth, true) {
+                    let at = node.start as usize;
+                    return Err(DecodeError::new(DecodeErrorKind::Shape, "json", at).into());
+                }
+                self.leaf(text, &node, edits, path)?
+            }
+        };
+        self.paths.release(path);
+        Ok(settle(leaf, frame, start..end, tape, edits))
+    }
+
+    /// The path of the member at the cursor; rewrites its key if it carries identity.
+    fn member_path(
+        &mut self,
+        text: &str,
+        tape: &Tape,
+        edits: &mut Edits,
+        frame: &mut Frame,
+    ) -> Result<NodeId, Stop> {
+        let Some(key) = tape.node(frame.cursor) else {
+            return Ok(frame.path);
+        };
+        let raw = text.get(key.range()).unwrap_or("");
+        let path = if key.escaped {
+            let mut plain = self.pools.text();
+            unescape_into(raw, &mut plain);
+            let path = self.paths.child(self.plan, frame.path, frame.last, &plain);
+            self.pools.give_text(plain);
+            path
+        } else {
+            self.paths.child(self.plan, frame.path, frame.last, raw)
+        };
+        frame.last = path;
+        if let Some(new) = self.key_out(path)? {
+            edits.write(key.range(), |out| escape_into(&new, out));
+        }
+        Ok(path)
+    }
+
+    /// Event roots that the member's key keeps reachable.
+    fn roots_below(&self, frame: &Frame, path: NodeId) -> u32 {
+        if frame.roots == 0 {
+            return 0;
+        }
+        let key = self.paths.get(path).key();
+        let mut roots = 0;
+        for (bit, root) in self.event_roots().iter().enumerate() {
+            let on = frame.roots >> bit & 1 == 1;
+            if on && root.keys.get(frame.depth).is_some_and(|want| **want == *key) {
+                roots |= 1 << bit;
+            }
+        }
+        roots
+    }
+
+    fn expects_objects(&self, roots: u32, depth: usize) -> bool {
+        self.is_event(roots, depth, true)
+    }
+
+    /// Writes a forced value in place of whatever stands there.
+    fn force(&mut self, edits: &mut Edits, node: &Node, set: u16) -> Leaf {
+        match self.set_value(set) {
+            Some(json) => {
+                edits.replace(node.outer(), json.as_bytes());
+                Leaf::Edited
+            }
+            None => Leaf::Remove,
+        }
+    }
+
+    /// Closes a container: adds what must be there, tells the parent.
+    fn finish(&mut self, edits: &mut Edits, stack: &mut Vec<Frame>) {
+        let Some(mut frame) = stack.pop() else {
+            return;
+        };
+        let close = frame.whole.end.saturating_sub(1);
+        let adds = self.paths.get(frame.path).adds.clone();
+        for set in adds {
+            if !frame.object || frame.met.contains(&set) {
+                continue;
+            }
+            let Some((key, json)) = self.set_member(set) else {
+                continue;
+            };
+            let comma = frame.commas.any;
+            edits.write(close..close, |out| {
+                if comma {
+                    out.push(b',');
+                }
+                out.push(b'"');
+                escape_into(key, out);
+                out.extend_from_slice(b"\":");
+                out.extend_from_slice(json.as_bytes());
+            });
+            frame.commas.keep(close);
+        }
+        if let Some(class) = frame.event {
+            self.use_class(class);
+            self.report.events_out += 1;
+        }
+        if frame.own != NodeId::MAX {
+            self.paths.release(frame.own);
+        }
+        if let Some(parent) = stack.last_mut() {
+            parent.commas.keep(frame.whole.end);
+        }
+    }
+
+    /// Takes the event that is being walked out of its parent; `false` when it was the document.
+    fn drop_event(&mut self, edits: &mut Edits, tape: &Tape, stack: &mut Vec<Frame>) -> bool {
+        while let Some(frame) = stack.pop() {
+            let Some(class) = frame.event else {
+                continue;
+            };
+            self.use_class(class);
+            let Some(parent) = stack.last_mut() else {
+                return false;
+            };
+            parent.cursor = frame.tape_end;
+            let next = next_start(tape, parent);
+            parent.commas.cut(frame.whole, next, edits);
+            return true;
+        }
+        // Not inside an event: the document itself goes.
+        false
+    }
+}
+
+/// Cuts or keeps a child that was judged.
+fn settle(leaf: Leaf, frame: &mut Frame, child: Range<usize>, tape: &Tape, edits: &mut Edits) -> Next {
+    match leaf {
+        Leaf::Keep | Leaf::Edited => frame.commas.keep(child.end),
+        Leaf::Remove => frame.commas.cut(child, next_start(tape, frame), edits),
+        Leaf::DropEvent => return Next::DropEvent,
+    }
+    Next::Done
+}
+
+/// Where the child after the cursor starts.
+fn next_start(tape: &Tape, frame: &Frame) -> Option<usize> {
+    let more = frame.cursor < frame.tape_end;
+    tape.node(frame.cursor)
+        .filter(|_| more)
+        .map(|node| node.outer().start)
+}
+
+/// The line that a document stands on, with its line break.
+fn line_of(text: &str, document: &Range<usize>) -> Range<usize> {
+    let before = text.get(..document.start).unwrap_or("");
+    let after = text.get(document.end..).unwrap_or("");
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let end = after
+        .find('\n')
+        .map_or(text.len(), |at| document.end + at + 1);
+    start..end
+}
