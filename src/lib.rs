@@ -11,6 +11,7 @@ pub mod config;
 pub mod detect;
 pub mod diagnostic;
 pub mod policy;
+pub mod reader;
 pub mod scrub;
 pub mod selector;
 pub mod sensitive;
