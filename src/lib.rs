@@ -12,6 +12,7 @@ pub mod detect;
 pub mod diagnostic;
 pub mod json;
 pub mod policy;
+pub mod reader;
 pub mod scrub;
 pub mod selector;
 pub mod sensitive;
