@@ -9,8 +9,10 @@ use crate::reader::{Table, Value, did_you_mean, nearest, show};
 
 use super::place::{self, Names};
 
+type Make = fn() -> Action;
+
 /// Actions that are one word.
-const WORDS: &[(&str, fn() -> Action)] = &[
+const WORDS: &[(&str, Make)] = &[
     ("keep", || Action::Keep),
     ("drop", || Action::Drop),
     ("null", || Action::Null),
