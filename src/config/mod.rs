@@ -1,10 +1,19 @@
 //! Server configuration: what `config/tamis.toml`, flags and environment say.
 //!
-//! Every value has a default; unknown keys are errors with a suggestion.
+//! Every value has a default; unknown keys are errors with a suggestion. [`load`] reads a file's
+//! text, [`units`] its sizes and times, [`address`] where things listen and go; [`open`] touches the
+//! disk. This layer does not know which vendors there are.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub mod address;
+mod load;
+pub mod open;
+pub mod units;
+
+pub use load::load;
 
 /// Everything the server is told.
 #[derive(Debug, Clone)]
@@ -150,5 +159,23 @@ impl Default for Config {
             upstream_overrides: Vec::new(),
             files: Vec::new(),
         }
+    }
+}
+
+impl Config {
+    /// Every file that the configuration rests on; a change of one of them is a reason to reload.
+    #[must_use]
+    pub fn watched(&self) -> Vec<PathBuf> {
+        let mut files = self.files.clone();
+        if crate::policy::builtin(&self.policy).is_none() {
+            files.push(PathBuf::from(&self.policy));
+        }
+        if let Some(tls) = &self.gateway.tls {
+            files.extend([tls.cert.clone(), tls.key.clone()]);
+        }
+        files.extend(self.admin.token_file.clone());
+        files.extend(self.upstream.ca_file.clone());
+        files.extend(self.vendors_dir.clone());
+        files
     }
 }

@@ -2,10 +2,24 @@
 //!
 //! Rules are tried top to bottom, the first that matches decides. What is unknown is an error at
 //! load time, with its place and a fix. This layer knows no HTTP and no JSON.
+//!
+//! [`written`] reads a file as it stands, [`lower`] gives it a meaning (with [`does`] for actions
+//! and [`place`] for categories, selectors and globs), [`lint`] looks at the rules together. Each
+//! of them reports and goes on, so that one run tells everything.
 
 use crate::action::Action;
 use crate::category::{CategorySet, DataCategory};
+use crate::diagnostic::Diagnostics;
 use crate::selector::Selector;
+
+mod builtin;
+mod does;
+mod lint;
+mod lower;
+mod place;
+mod written;
+
+pub use builtin::{BUILTINS, builtin};
 
 /// A policy that runs.
 #[derive(Debug)]
@@ -110,4 +124,233 @@ pub struct Rule {
 pub struct When {
     /// Sec-GPC or DNT sent (or not).
     pub gpc: Option<bool>,
+}
+
+impl CompiledPolicy {
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, when something is; otherwise the warnings come with the
+    /// policy.
+    pub fn load(file: &str, text: &str) -> Result<(Self, Diagnostics), Diagnostics> {
+        lower::load(file, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::{Action, Hash, Mask, Shape};
+    use proptest::prelude::*;
+
+    fn errors(text: &str) -> Vec<String> {
+        match CompiledPolicy::load("p.toml", text) {
+            Ok((_, warnings)) => warnings.to_string(),
+            Err(all) => all.to_string(),
+        }
+        .lines()
+        .map(str::to_owned)
+        .collect()
+    }
+
+    fn action(text: &str) -> Result<Action, String> {
+        let text = format!("version = 1\n[[rule]]\nname = \"r\"\naction = {text}\n");
+        match CompiledPolicy::load("p.toml", &text) {
+            Ok((policy, _)) => Ok(policy.rules[0].action.clone()),
+            Err(d) => Err(d.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_newcomers_three_mistakes_are_told_at_once() {
+        let text = r#"version = 1
+name = "mine"
+
+[[rule]]
+name     = "no e-mail"
+category = ["user.email"]
+action   = "drop"
+
+[[rule]]
+name    = "ids"
+catgory = ["user.unique_id"]
+action  = { hash = { shape = "keeep" } }
+"#;
+        let want = [
+            "p.toml:6:13: error[unknown-category]: unknown data category `user.email`; help: did you mean `user.contact.email`?",
+            "p.toml:11:1: error[unknown-key]: unknown key `catgory`; help: did you mean `category`?",
+            "p.toml:12:30: error[unknown-value]: `shape`: unknown value `keeep`; help: did you mean `keep`?",
+        ];
+        assert_eq!(errors(text), want);
+    }
+
+    #[test]
+    fn places_are_checked() {
+        let text = r#"version = 2
+unlisted = "dorp"
+[pseudonyms]
+key = "0123:secret"
+scope = "world"
+[[classify]]
+field = "a..b"
+[[rule]]
+name = "one"
+category = []
+field = ["items[0].sku", "$.properties", "$client.port", "$header.User-Agent", "a.b**"]
+vendor = ["Mixpanel", "mix?"]
+endpoint = "track"
+event = ["", "Check**"]
+when = { country = ["DE"], gcp = true }
+[[rule]]
+name = "one"
+when = {}
+action = "remove"
+"#;
+        let want = [
+            "p.toml:1:11: error[unknown-version]: expected version 1 of the policy language, found 2; help: write `version = 1`",
+            "p.toml:2:12: error[unknown-value]: `unlisted`: unknown value `dorp`; help: did you mean `drop`?",
+            "p.toml:4:7: error[bad-key-name]: `key`: expected the name of a key, found something else; help: write `key = \"primary\"` (in state_dir/keys), `\"env:NAME\"` or `\"file:PATH\"`",
+            "p.toml:5:9: error[unknown-value]: `scope`: unknown value `world`; help: expected one of: `vendor`, `global`",
+            "p.toml:6:1: error[missing-key]: `category` is missing",
+            "p.toml:7:9: error[bad-selector]: `a..b`: a step is empty; write `a.b`, `a.*.b`, `**.b` or `a[].b`",
+            "p.toml:8:1: error[missing-key]: `action` is missing",
+            "p.toml:10:12: error[empty-condition]: `category` is an empty list: it would match nothing; help: name what is meant, or leave `category` out for any",
+            "p.toml:11:10: error[bad-selector]: `items[0].sku`: a bracket is not `[]` or `[\"key\"]`; help: `[]` stands for every element: write `items[].sku`",
+            "p.toml:11:26: error[bad-selector]: `$.properties`: a selector is relative to the event; help: leave out `$.`",
+            "p.toml:11:42: error[bad-selector]: `$client.port`: `$client.port` does not exist; help: write `$client.ip`",
+            "p.toml:11:58: error[bad-selector]: `$header.User-Agent`: header names are compared in lower case; help: write `$header.user-agent`",
+            "p.toml:11:80: error[bad-selector]: `a.b**`: `**` must stand alone between dots",
+            "p.toml:12:11: error[bad-glob]: `Mixpanel` is not in lower case, as vendors' names are; help: write `mixpanel`",
+            "p.toml:12:23: error[bad-glob]: `mix?` is no vendor's name; `*` is the only wildcard; help: `tamis vendors` lists the names",
+            "p.toml:13:12: error[bad-glob]: `track` does not begin with `/`; help: write `/track`",
+            "p.toml:14:10: error[bad-glob]: `` is empty; help: write `*` for any",
+            "p.toml:14:14: error[bad-glob]: `Check**` has two stars in a row; help: write `Check*`",
+            "p.toml:15:20: error[not-in-this-version]: `when = { country = … }` is part of the language, but not in this version; help: `gpc` is the condition that can be used now",
+            "p.toml:15:28: error[unknown-key]: unknown key `gcp`; help: did you mean `gpc`?",
+            "p.toml:17:8: warning[duplicate-name]: the rule in line 9 is called `one` as well; help: reports name rules: give each its own name",
+            "p.toml:18:8: error[empty-condition]: `when` names no condition; help: write `when = { gpc = true }` or leave it out",
+            "p.toml:19:10: error[unknown-action]: unknown action `remove`; help: did you mean `drop`?",
+        ];
+        let got = errors(text);
+        for (got, want) in got.iter().zip(want) {
+            assert_eq!(got, want);
+        }
+        assert_eq!(got.len(), want.len(), "{got:#?}");
+    }
+
+    #[test]
+    fn rules_that_nothing_reaches_are_told() {
+        let text = r#"version = 1
+[[rule]]
+name = "contact"
+category = ["user.contact", "user.name"]
+action = "drop"
+[[rule]]
+name = "mail"
+category = ["user.contact.email", "user.device"]
+action = "hash"
+[[rule]]
+name = "all"
+action = "keep"
+[[rule]]
+name = "late"
+field = "a"
+action = "drop"
+"#;
+        let want = [
+            "p.toml:8:13: warning[unreachable-category]: `user.contact.email` never reaches \"mail\": \"contact\" takes it before; help: the first rule that matches decides: put the narrower rule first",
+            "p.toml:13:1: warning[unreachable-rule]: nothing reaches \"late\": \"all\" takes everything; help: move the rule without conditions to the end",
+        ];
+        assert_eq!(errors(text), want);
+    }
+
+    #[test]
+    fn every_action_of_the_table() {
+        assert_eq!(action(r#""keep""#), Ok(Action::Keep));
+        assert_eq!(action(r#""drop_event""#), Ok(Action::DropEvent));
+        assert_eq!(action(r#""hash""#), Ok(Action::Hash(Hash::default())));
+        assert_eq!(
+            action(r#"{ replace = "x" }"#),
+            Ok(Action::Replace("x".into()))
+        );
+        assert_eq!(
+            action(r#"{ mask = "email" }"#),
+            Ok(Action::Mask(Mask::Email))
+        );
+        assert_eq!(
+            action("{ mask = { keep_start = 1, keep_end = 2, char = \"#\" } }"),
+            Ok(Action::Mask(Mask::Ends {
+                keep_start: 1,
+                keep_end: 2,
+                char: '#'
+            }))
+        );
+        assert_eq!(
+            action("{ hash = { shape = \"hex\", prefix = \"u_\", length = 16 } }"),
+            Ok(Action::Hash(Hash {
+                shape: Shape::Hex,
+                prefix: "u_".into(),
+                length: Some(16)
+            }))
+        );
+        assert_eq!(
+            action("{ random = { shape = \"uuid\" } }"),
+            Ok(Action::Random(Shape::Uuid))
+        );
+        let all = r#"{ generalize = { ip = "prefix", location = "country", url = { query = ["utm_*"], fragment = "drop" }, user_agent = "family", referrer = "common", time = "hour", date = "year", email = "domain", language = "primary" } }"#;
+        let Ok(Action::Generalize(g)) = action(all) else {
+            panic!("{:?}", action(all));
+        };
+        assert!(g.location && g.user_agent && g.referrer && g.email && g.language && g.date);
+        assert_eq!(g.url.unwrap().query[0], "utm_*".into());
+        assert_eq!(g.ip.unwrap().v4, 24);
+    }
+
+    #[test]
+    fn what_is_no_action_says_what_to_write() {
+        let help = |text| action(text).unwrap_err();
+        assert!(help(r#""hsh""#).contains("did you mean `hash`?"));
+        assert!(help(r#""mask""#).contains("write `action = { mask = {"));
+        assert!(
+            help("{ encrypt = {} }")
+                .contains("`encrypt` is part of the language, but not in this version")
+        );
+        assert!(help("{ shift = { days = 30 } }").contains("not in this version"));
+        assert!(help("{ drop = true }").contains("write `action = \"drop\"`"));
+        assert!(help("{ hash = {}, mask = {} }").contains("one key"));
+        assert!(help("3").contains("found an integer"));
+        assert!(help("{ hash = { length = 4 } }").contains("length of their own"));
+        assert!(help("{ generalize = {} }").contains("does not say what"));
+        assert!(help("{ generalize = { number = 10 } }").contains("not in this version"));
+        assert!(help("{ generalize = { ip = { v4 = 64 } } }").contains("expected 0 to 32"));
+    }
+
+    #[test]
+    fn the_text_is_signed_and_the_defaults_are_those_of_the_language() {
+        let (policy, _) =
+            CompiledPolicy::load("dir/my.toml", "version = 1\nunlisted = \"keep\"").unwrap();
+        assert_eq!(&*policy.name, "my");
+        assert_eq!(&*policy.pseudonyms.key, "primary");
+        assert_eq!(policy.pseudonyms.rotate, Rotate::Never);
+        let (other, _) =
+            CompiledPolicy::load("my.toml", "version = 1\nunlisted = \"keep\" ").unwrap();
+        assert_ne!(policy.digest, other.digest);
+    }
+
+    proptest! {
+        #[test]
+        fn no_policy_makes_it_panic(
+            text in "(\\PC|\n|version = 1\n|\\[\\[rule\\]\\]\n|category = \"user|action = |\\{ hash = |generalize = \\{|field = \\[\"|when = \\{ gpc = true \\}\n){0,30}"
+        ) {
+            let _ = CompiledPolicy::load("p.toml", &text);
+        }
+
+        #[test]
+        fn no_word_in_a_rule_makes_it_panic(word in "[\\PC]{0,20}") {
+            for key in ["category", "field", "vendor", "endpoint", "event", "action"] {
+                let text = format!("version = 1\n[[rule]]\naction = \"keep\"\n{key} = {word:?}\n");
+                let _ = CompiledPolicy::load("p.toml", &text);
+            }
+        }
+    }
 }

@@ -1,0 +1,693 @@
+//! From the text of a configuration file to a [`Config`], telling everything that is wrong.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::policy;
+use crate::reader::{Document, Spanned, Table, Value, nearest, show, verdict};
+
+use super::address::{self, Wrong};
+use super::{Admin, Config, Gateway, Limits, Route, TlsFiles, Upstream, units};
+
+/// Names that the language promises for policies which are not built in yet.
+const LATER_POLICIES: &[&str] = &["cnil", "hipaa-safe-harbor"];
+
+const LARGEST_BODY: usize = 1 << 30;
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// Reads a configuration file's text. What it does not say is as in [`Config::default`].
+///
+/// # Errors
+/// Everything that is wrong with it, when something is; otherwise the warnings come with the
+/// configuration.
+pub fn load(file: &str, text: &str) -> Result<(Config, Diagnostics), Diagnostics> {
+    let (document, mut d) = Document::parse(file, text);
+    let root = document.root();
+    let mut config = Config::default();
+    if let Some(name) = root.str("policy", &mut d) {
+        policy_name(&name, &mut d);
+        config.policy = name.value.to_owned();
+    }
+    config.state_dir = path(&root, "state_dir", &mut d);
+    config.vendors_dir = path(&root, "vendors_dir", &mut d);
+    if let Some(table) = root.table("gateway", &mut d) {
+        gateway(table, &mut config.gateway, &mut d);
+    }
+    if let Some(table) = root.table("admin", &mut d) {
+        admin(table, &mut config.admin, &mut d);
+    }
+    if let Some(table) = root.table("limits", &mut d) {
+        limits(table, &mut config.limits, &mut d);
+    }
+    if let Some(table) = root.table("upstream", &mut d) {
+        upstream(table, &mut config.upstream, &mut d);
+    }
+    config.routes = routes(root.tables("route", &mut d), &mut d);
+    not_yet(&root, "forward", "the forward proxy (`[forward]`)", &mut d);
+    not_yet(&root, "geoip_db", "`geoip_db`", &mut d);
+    one_address_each(&config, &root, &mut d);
+    root.finish(&mut d);
+    verdict(Some(config), d)
+}
+
+/// A word without a slash and an ending is a built-in policy's name, and then it must be one.
+fn policy_name(name: &Spanned<&str>, d: &mut Diagnostics) {
+    let text = name.value;
+    if policy::builtin(text).is_some() || text.contains(['/', '\\']) || text.ends_with(".toml") {
+        return;
+    }
+    let known = || policy::BUILTINS.iter().map(|(known, _, _)| *known);
+    let mut item = Diagnostic::error(
+        "unknown-policy",
+        format!("no built-in policy is called `{}`", show(text)),
+        name.span.clone(),
+    );
+    if LATER_POLICIES.contains(&text) {
+        item = Diagnostic::error(
+            "not-in-this-version",
+            format!("the policy `{text}` is not in this version"),
+            name.span.clone(),
+        );
+    }
+    let names: Vec<String> = known().map(|name| format!("`{name}`")).collect();
+    d.push(item.help(match nearest(text, known()) {
+        Some(near) => {
+            format!("did you mean `{near}`? a file is written with its ending: `my.toml`")
+        }
+        None => format!(
+            "built in are {}; a file is written with its ending: `my.toml`",
+            names.join(", ")
+        ),
+    }));
+}
+
+fn gateway(table: Table<'_>, into: &mut Gateway, d: &mut Diagnostics) {
+    if let Some(value) = table.value("listen") {
+        let words = value.str_list(d);
+        if value.as_str().is_none() && words.is_empty() {
+            empty(&value, "the gateway must listen somewhere", d);
+        }
+        into.listen = read_all(&words, address::listen, d);
+    }
+    let words = table.str_list("trusted_proxies", d);
+    for word in &words {
+        if address::network(word.value).is_ok_and(|net| net.prefix_len() == 0) {
+            d.push(
+                Diagnostic::warning(
+                    "trusts-everyone",
+                    "every client may say which address it comes from",
+                    word.span.clone(),
+                )
+                .help("name the networks of your own proxies"),
+            );
+        }
+    }
+    into.trusted_proxies = read_all(&words, address::network, d);
+    if let Some(value) = table.value("allowed_origins") {
+        let words = value.str_list(d);
+        if value.as_str().is_none() && words.is_empty() {
+            empty(&value, "leave it out, or write `\"*\"`, for any origin", d);
+        }
+        if !words.iter().any(|word| word.value == "*") {
+            into.allowed_origins = read_all(&words, address::origin, d);
+        }
+    }
+    into.tls = table.table("tls", d).and_then(|tls| {
+        let cert = required_path(&tls, "cert", d);
+        let key = required_path(&tls, "key", d);
+        tls.finish(d);
+        Some(TlsFiles {
+            cert: cert?,
+            key: key?,
+        })
+    });
+    table.finish(d);
+}
+
+fn admin(table: Table<'_>, into: &mut Admin, d: &mut Diagnostics) {
+    into.token_file = path(&table, "token_file", d);
+    if let Some(word) = table.str("listen", d) {
+        if let Some(at) = read_one(&word, address::listen, d) {
+            into.listen = at;
+        }
+        if !into.listen.ip().is_loopback() && into.token_file.is_none() {
+            d.push(
+                Diagnostic::error(
+                    "no-token",
+                    "the admin listener can be reached from other machines and asks for no token",
+                    word.span,
+                )
+                .help("set `token_file`, or listen on `127.0.0.1`"),
+            );
+        }
+    }
+    table.finish(d);
+}
+
+fn limits(table: Table<'_>, into: &mut Limits, d: &mut Diagnostics) {
+    let mut set_size = |key, most, into: &mut usize| {
+        if let Some(bytes) = size(&table, key, most, d) {
+            *into = bytes;
+        }
+    };
+    set_size("body", LARGEST_BODY, &mut into.body);
+    set_size("head", 1 << 20, &mut into.head);
+    set_size("target", 1 << 20, &mut into.target);
+    let mut set_count = |key, most, into: &mut usize| {
+        if let Some(count) = count(&table, key, most, d) {
+            *into = count;
+        }
+    };
+    set_count("connections", 1_000_000, &mut into.connections);
+    set_count("headers", 1000, &mut into.headers);
+    let mut set_time = |key, into: &mut Duration| {
+        if let Some(time) = time(&table, key, d) {
+            *into = time;
+        }
+    };
+    set_time("header_timeout", &mut into.header_timeout);
+    set_time("body_timeout", &mut into.body_timeout);
+    set_time("upstream_timeout", &mut into.upstream_timeout);
+    set_time("drain_timeout", &mut into.drain_timeout);
+    set_time("idle_timeout", &mut into.idle_timeout);
+    table.finish(d);
+}
+
+fn upstream(table: Table<'_>, into: &mut Upstream, d: &mut Diagnostics) {
+    into.ca_file = path(&table, "ca_file", d);
+    table.finish(d);
+}
+
+fn routes(tables: Vec<Table<'_>>, d: &mut Diagnostics) -> Vec<Route> {
+    let mut routes: Vec<Route> = Vec::new();
+    for table in tables {
+        let span = table.span();
+        let Some(route) = route(table, d) else {
+            continue;
+        };
+        let taken = routes.iter().any(|other| {
+            other.host == route.host && (route.host.is_some() || other.path == route.path)
+        });
+        if taken {
+            let place = route.host.as_ref().or(route.path.as_ref());
+            d.push(
+                Diagnostic::error(
+                    "duplicate-route",
+                    format!(
+                        "another route is at `{}` already",
+                        show(place.map_or("", String::as_str))
+                    ),
+                    span,
+                )
+                .help("give each route its own `path` or `host`"),
+            );
+        }
+        routes.push(route);
+    }
+    routes
+}
+
+fn route(table: Table<'_>, d: &mut Diagnostics) -> Option<Route> {
+    let vendor = table.required_str("vendor", d).and_then(|word| {
+        if address::is_name(word.value) {
+            return Some(word.value.to_owned());
+        }
+        d.push(
+            Diagnostic::error(
+                "unknown-vendor",
+                format!("`{}` is no vendor's name", show(word.value)),
+                word.span,
+            )
+            .help("`tamis vendors` lists the names"),
+        );
+        None
+    });
+    let path = table.str("path", d);
+    let host = table.str("host", d);
+    if let (Some(_), Some(host)) = (&path, &host) {
+        d.push(
+            Diagnostic::error(
+                "path-and-host",
+                "a route is chosen by its path or by its host, not by both",
+                host.span.clone(),
+            )
+            .help("with `host`, the path is the vendor's own"),
+        );
+    }
+    let path = path.map(|word| read_one(&word, route_path, d));
+    let host = host.map(|word| read_one(&word, route_host, d));
+    let upstream = table.str("upstream", d).and_then(|word| {
+        let url = read_one(&word, address::upstream, d)?;
+        if url.starts_with("http:") && !address::is_local(&url) {
+            d.push(
+                Diagnostic::warning(
+                    "clear-text",
+                    "what is sent to this upstream travels unencrypted",
+                    word.span,
+                )
+                .help("write `https://…`"),
+            );
+        }
+        Some(url)
+    });
+    delivery(&table, d);
+    let projects = table.str_list("projects", d);
+    let body = size(&table, "body", LARGEST_BODY, d);
+    table.finish(d);
+    let vendor = vendor?;
+    Some(Route {
+        path: match (path, &host) {
+            (Some(path), _) => Some(path?),
+            (None, Some(_)) => None,
+            (None, None) => Some(format!("/{vendor}")),
+        },
+        host: match host {
+            Some(host) => Some(host?),
+            None => None,
+        },
+        upstream,
+        projects: projects.iter().map(|p| p.value.to_owned()).collect(),
+        body,
+        vendor,
+    })
+}
+
+fn delivery(table: &Table<'_>, d: &mut Diagnostics) {
+    let Some(value) = table.value("delivery") else {
+        return;
+    };
+    let options = [("direct", true), ("spool", false), ("jetstream", false)];
+    if value.choice(&options, d) == Some(false) {
+        d.push(
+            Diagnostic::error(
+                "not-in-this-version",
+                format!(
+                    "`delivery = \"{}\"` is not in this version",
+                    value.as_str().unwrap_or_default()
+                ),
+                value.span(),
+            )
+            .help("write `delivery = \"direct\"`: the client sees the vendor's own answer"),
+        );
+    }
+}
+
+/// `/mixpanel`, `/t/mixpanel`: the beginning of a normalised path.
+fn route_path(text: &str) -> Result<String, Wrong> {
+    let wrong = |message, help: String| Err(Wrong { message, help });
+    let Some(rest) = text.strip_prefix('/') else {
+        return wrong(
+            "a route's path begins with `/`",
+            format!("write `/{}`", show(text)),
+        );
+    };
+    let trimmed = rest.trim_end_matches('/');
+    if trimmed.is_empty() {
+        return wrong(
+            "a route cannot take every path",
+            "write `/name`, or choose the route by `host`".into(),
+        );
+    }
+    if trimmed.len() != rest.len() {
+        return wrong(
+            "a route's path does not end with `/`",
+            format!("write `/{}`", show(trimmed)),
+        );
+    }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b'/');
+    if !trimmed.bytes().all(plain) || trimmed.split('/').any(|s| matches!(s, "" | "." | "..")) {
+        return wrong(
+            "a route's path has letters, digits, `-`, `_`, `.` and `~` between its slashes",
+            "write for instance `/mixpanel`".into(),
+        );
+    }
+    Ok(text.to_owned())
+}
+
+fn route_host(text: &str) -> Result<String, Wrong> {
+    if address::authority(text) && !text.contains([':', '[']) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(Wrong {
+        message: "expected a host name without scheme and port",
+        help: "write for instance `mp.shop.example`".into(),
+    })
+}
+
+/// Two listeners cannot share an address (port 0 is a new one each time).
+fn one_address_each(config: &Config, root: &Table<'_>, d: &mut Diagnostics) {
+    let mut seen: Vec<SocketAddr> = Vec::new();
+    let gateway = root.key_span("gateway").map(|span| ("gateway", span));
+    let admin = root.key_span("admin").map(|span| ("admin", span));
+    let all = (config.gateway.listen.iter().map(|at| (*at, &gateway)))
+        .chain([(config.admin.listen, &admin)]);
+    for (at, place) in all {
+        if at.port() != 0 && seen.contains(&at) {
+            let span = place
+                .as_ref()
+                .or(gateway.as_ref())
+                .map(|(_, span)| span.clone());
+            d.push(
+                Diagnostic::error(
+                    "address-in-use",
+                    format!("two listeners at {at}"),
+                    span.unwrap_or(0..0),
+                )
+                .help("give each its own address or port"),
+            );
+        }
+        seen.push(at);
+    }
+}
+
+fn not_yet(root: &Table<'_>, key: &'static str, what: &str, d: &mut Diagnostics) {
+    if root.value(key).is_some() {
+        d.push(
+            Diagnostic::error(
+                "not-in-this-version",
+                format!("{what} is not in this version"),
+                root.key_span(key).unwrap_or(0..0),
+            )
+            .help("leave it out"),
+        );
+    }
+}
+
+fn path(table: &Table<'_>, key: &'static str, d: &mut Diagnostics) -> Option<PathBuf> {
+    let value = table.value(key)?;
+    path_of(&value, d)
+}
+
+fn required_path(table: &Table<'_>, key: &'static str, d: &mut Diagnostics) -> Option<PathBuf> {
+    let value = table.required(key, d)?;
+    path_of(&value, d)
+}
+
+fn path_of(value: &Value<'_>, d: &mut Diagnostics) -> Option<PathBuf> {
+    let text = value.str(d)?;
+    if text.value.is_empty() || text.value.contains('\0') {
+        bad(
+            value,
+            "expected the name of a file",
+            "leave it out for none",
+            d,
+        );
+        return None;
+    }
+    Some(PathBuf::from(text.value))
+}
+
+fn size(table: &Table<'_>, key: &'static str, most: usize, d: &mut Diagnostics) -> Option<usize> {
+    let value = table.value(key)?;
+    let bytes = match value.as_str() {
+        Some(text) => units::size(text),
+        None => usize::try_from(value.int(d)?.value).ok(),
+    };
+    match bytes {
+        Some(bytes) if (1..=most).contains(&bytes) => Some(bytes),
+        Some(_) => {
+            let help = format!("write a size from 1 to {most} bytes");
+            bad(&value, "the size is out of range", &help, d);
+            None
+        }
+        None => {
+            bad(
+                &value,
+                "expected a size",
+                "write for instance `\"10 MiB\"`",
+                d,
+            );
+            None
+        }
+    }
+}
+
+fn count(table: &Table<'_>, key: &'static str, most: usize, d: &mut Diagnostics) -> Option<usize> {
+    let value = table.value(key)?;
+    let int = value.int(d)?;
+    let found = usize::try_from(int.value)
+        .ok()
+        .filter(|n| (1..=most).contains(n));
+    if found.is_none() {
+        let help = format!("write a number from 1 to {most}");
+        bad(&value, "the number is out of range", &help, d);
+    }
+    found
+}
+
+fn time(table: &Table<'_>, key: &'static str, d: &mut Diagnostics) -> Option<Duration> {
+    let value = table.value(key)?;
+    match value.as_str().map(units::duration) {
+        Some(Some(time)) if !time.is_zero() && time <= LONGEST => Some(time),
+        Some(Some(_)) => {
+            let help = "write a time from `\"1ms\"` to `\"24h\"`";
+            bad(&value, "the time is out of range", help, d);
+            None
+        }
+        Some(None) | None => {
+            bad(
+                &value,
+                "expected a time with its unit",
+                "write for instance `\"30s\"`",
+                d,
+            );
+            None
+        }
+    }
+}
+
+fn read_all<T>(
+    words: &[Spanned<&str>],
+    read: fn(&str) -> Result<T, Wrong>,
+    d: &mut Diagnostics,
+) -> Vec<T> {
+    words
+        .iter()
+        .filter_map(|word| read_one(word, read, d))
+        .collect()
+}
+
+fn read_one<T>(
+    word: &Spanned<&str>,
+    read: fn(&str) -> Result<T, Wrong>,
+    d: &mut Diagnostics,
+) -> Option<T> {
+    match read(word.value) {
+        Ok(value) => Some(value),
+        Err(wrong) => {
+            d.push(
+                Diagnostic::error("bad-value", wrong.message, word.span.clone()).help(wrong.help),
+            );
+            None
+        }
+    }
+}
+
+fn empty(value: &Value<'_>, help: &str, d: &mut Diagnostics) {
+    d.push(
+        Diagnostic::error(
+            "empty-list",
+            format!("`{}` is an empty list", value.name()),
+            value.span(),
+        )
+        .help(help),
+    );
+}
+
+fn bad(value: &Value<'_>, message: &str, help: &str, d: &mut Diagnostics) {
+    d.push(
+        Diagnostic::error(
+            "bad-value",
+            format!("`{}`: {message}", value.name()),
+            value.span(),
+        )
+        .help(help),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SAMPLE: &str = include_str!("../../config/tamis.toml");
+
+    fn errors(text: &str) -> Vec<String> {
+        match load("t.toml", text) {
+            Ok((_, warnings)) => warnings.to_string(),
+            Err(all) => all.to_string(),
+        }
+        .lines()
+        .map(str::to_owned)
+        .collect()
+    }
+
+    #[test]
+    fn the_sample_says_what_the_defaults_are() {
+        let (config, warnings) =
+            load("config/tamis.toml", SAMPLE).unwrap_or_else(|d| panic!("{d}"));
+        assert!(warnings.items.is_empty(), "{warnings}");
+        assert_eq!(format!("{config:#?}"), format!("{:#?}", Config::default()));
+    }
+
+    #[test]
+    fn what_the_sample_shows_in_comments_can_be_switched_on() {
+        let on: Vec<&str> = SAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if rest.starts_with('[') || is_setting(rest) => rest,
+                _ => line,
+            })
+            .collect();
+        let (config, warnings) = load("t.toml", &on.join("\n")).unwrap_or_else(|d| panic!("{d}"));
+        assert!(warnings.items.is_empty(), "{warnings}");
+        assert_eq!(config.routes.len(), 2);
+        assert_eq!(config.routes[0].body, Some(2 << 20));
+        assert_eq!(config.routes[1].path, None);
+        assert!(config.gateway.tls.is_some() && config.upstream.ca_file.is_some());
+        assert_eq!(config.watched().len(), 5);
+    }
+
+    fn is_setting(line: &str) -> bool {
+        line.split_once(" = ")
+            .is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+    }
+
+    #[test]
+    fn the_designs_sample_is_understood() {
+        let text = r#"
+policy    = "config/policies/default.toml"
+state_dir = "/var/lib/tamis"
+[gateway]
+listen = ["0.0.0.0:8080"]
+trusted_proxies = ["10.0.0.0/8"]
+allowed_origins = ["https://shop.example"]
+[admin]
+listen = "127.0.0.1:9090"
+[limits]
+body             = "10 MiB"
+connections      = 10000
+header_timeout   = "10s"
+body_timeout     = "30s"
+upstream_timeout = "30s"
+[upstream]
+[[route]]
+vendor   = "mixpanel"
+path     = "/mixpanel"
+upstream = "https://api-eu.mixpanel.com"
+delivery = "direct"
+projects = ["1ab7"]
+"#;
+        let (config, warnings) = load("t.toml", text).unwrap_or_else(|d| panic!("{d}"));
+        assert!(warnings.items.is_empty(), "{warnings}");
+        assert_eq!(config.routes[0].projects, ["1ab7"]);
+        assert_eq!(config.gateway.trusted_proxies.len(), 1);
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let text = r#"polcy = "strict"
+policy = "strct"
+[gateway]
+listen = [":8080", "127.0.0.1:9090"]
+trusted_proxies = ["lan", "0.0.0.0/0"]
+allowed_origins = ["shop.example/"]
+tls = { cert = "a.pem" }
+[admin]
+listen = "0.0.0.0:9090"
+[limits]
+body = "10 megs"
+connections = 0
+header_timeout = 10
+[forward]
+listen = "127.0.0.1:3128"
+[[route]]
+vendor = "mixpanel"
+path = "mixpanel"
+delivery = "spool"
+[[route]]
+upstream = "mixpanel.com"
+host = "https://x"
+[[route]]
+vendor = "segment"
+path = "/a"
+upstream = "http://segment.example"
+[[route]]
+vendor = "segment"
+path = "/a"
+"#;
+        let want = [
+            "t.toml:1:1: error[unknown-key]: unknown key `polcy`; help: did you mean `policy`?",
+            "t.toml:2:10: error[unknown-policy]: no built-in policy is called `strct`; help: did you mean `strict`? a file is written with its ending: `my.toml`",
+            "t.toml:4:11: error[bad-value]: expected an address and a port; help: write `0.0.0.0:8080` for every address",
+            "t.toml:5:20: error[bad-value]: expected a network or an address; help: write for instance `10.0.0.0/8` or `192.0.2.7`",
+            "t.toml:5:27: warning[trusts-everyone]: every client may say which address it comes from; help: name the networks of your own proxies",
+            "t.toml:6:20: error[bad-value]: expected an origin: scheme, host and port; help: write `https://shop.example`",
+            "t.toml:7:7: error[missing-key]: `key` is missing",
+            "t.toml:9:10: error[no-token]: the admin listener can be reached from other machines and asks for no token; help: set `token_file`, or listen on `127.0.0.1`",
+            "t.toml:11:8: error[bad-value]: `body`: expected a size; help: write for instance `\"10 MiB\"`",
+            "t.toml:12:15: error[bad-value]: `connections`: the number is out of range; help: write a number from 1 to 1000000",
+            "t.toml:13:18: error[bad-value]: `header_timeout`: expected a time with its unit; help: write for instance `\"30s\"`",
+            "t.toml:14:2: error[not-in-this-version]: the forward proxy (`[forward]`) is not in this version; help: leave it out",
+            "t.toml:18:8: error[bad-value]: a route's path begins with `/`; help: write `/mixpanel`",
+            "t.toml:19:12: error[not-in-this-version]: `delivery = \"spool\"` is not in this version; help: write `delivery = \"direct\"`: the client sees the vendor's own answer",
+            "t.toml:20:1: error[missing-key]: `vendor` is missing",
+            "t.toml:21:12: error[bad-value]: expected a URL with scheme and host; help: write `https://mixpanel.com`",
+            "t.toml:22:8: error[bad-value]: expected a host name without scheme and port; help: write for instance `mp.shop.example`",
+            "t.toml:26:12: warning[clear-text]: what is sent to this upstream travels unencrypted; help: write `https://…`",
+            "t.toml:27:1: error[duplicate-route]: another route is at `/a` already; help: give each route its own `path` or `host`",
+        ];
+        let got = errors(text);
+        for (got, want) in got.iter().zip(want) {
+            assert_eq!(got, want);
+        }
+        assert_eq!(got.len(), want.len(), "{got:#?}");
+    }
+
+    #[test]
+    fn listeners_do_not_share_an_address() {
+        let found = errors("[gateway]\nlisten = \"127.0.0.1:9090\"\n");
+        assert_eq!(
+            found,
+            [
+                "t.toml:1:2: error[address-in-use]: two listeners at 127.0.0.1:9090; help: give each its own address or port"
+            ]
+        );
+        assert!(
+            errors("[gateway]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"")
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_route_without_a_place_is_at_its_vendors_name() {
+        let (config, _) = load("t.toml", "[[route]]\nvendor = \"mixpanel\"").unwrap();
+        assert_eq!(config.routes[0].path.as_deref(), Some("/mixpanel"));
+        assert!(errors("policy = \"cnil\"")[0].contains("not in this version"));
+        assert!(
+            errors("[[route]]\nvendor = \"m\"\npath = \"/\"")[0].contains("cannot take every path")
+        );
+        assert!(errors("[gateway]\nlisten = []")[0].contains("empty list"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(
+            text in "(\\PC|\n|\\[gateway\\]\n|\\[limits\\]\n|\\[\\[route\\]\\]\n|listen = |body = |vendor = \"|path = \"/|host = |upstream = \"http://|tls = \\{){0,30}"
+        ) {
+            let _ = load("t.toml", &text);
+        }
+
+        #[test]
+        fn no_word_makes_it_panic(word in "[\\PC]{0,24}") {
+            for key in ["policy", "gateway.listen", "gateway.trusted_proxies", "gateway.allowed_origins", "limits.body", "limits.body_timeout"] {
+                let _ = load("t.toml", &format!("{key} = {word:?}\n"));
+            }
+            for key in ["path", "host", "upstream", "vendor", "delivery", "body"] {
+                let _ = load("t.toml", &format!("[[route]]\n{key} = {word:?}\n"));
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! From the written policy to the one that runs.
+
+use sha2::{Digest, Sha256};
+
+use crate::action::Action;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::reader::{Document, Spanned, Table, show, verdict};
+
+use super::place::{self, Names};
+use super::written::{self, Written, WrittenClassify, WrittenPseudonyms, WrittenRule};
+use super::{Classify, CompiledPolicy, Pseudonyms, Rotate, Rule, Scope, Unlisted, When};
+use super::{does, lint};
+
+/// The version of the language.
+const VERSION: i64 = 1;
+
+/// See [`CompiledPolicy::load`].
+pub(super) fn load(file: &str, text: &str) -> Result<(CompiledPolicy, Diagnostics), Diagnostics> {
+    let (document, mut d) = Document::parse(file, text);
+    let written = written::read(&document, &mut d);
+    version(&written, &mut d);
+    lint::lint(&written, &mut d);
+    let policy = CompiledPolicy {
+        name: name(&written, file),
+        digest: Sha256::digest(text.as_bytes()).into(),
+        unlisted: written
+            .unlisted
+            .as_ref()
+            .and_then(|value| {
+                value.choice(
+                    &[("keep", Unlisted::Keep), ("drop", Unlisted::Drop)],
+                    &mut d,
+                )
+            })
+            .unwrap_or(Unlisted::Keep),
+        pseudonyms: pseudonyms(&written.pseudonyms, &mut d),
+        classify: written
+            .classify
+            .iter()
+            .filter_map(|item| classify(item, &mut d))
+            .collect(),
+        rules: written
+            .rules
+            .into_iter()
+            .enumerate()
+            .filter_map(|(at, item)| rule(at, item, &mut d))
+            .collect(),
+        observe: written.observe,
+    };
+    verdict(Some(policy), d)
+}
+
+fn version(written: &Written<'_>, d: &mut Diagnostics) {
+    let Some(value) = &written.version else {
+        d.push(
+            Diagnostic::warning("no-version", "`version` is missing, taken as 1", 0..0)
+                .help("write `version = 1` in the first line"),
+        );
+        return;
+    };
+    if let Some(int) = value.int(d)
+        && int.value != VERSION
+    {
+        d.push(
+            Diagnostic::error(
+                "unknown-version",
+                format!(
+                    "expected version 1 of the policy language, found {}",
+                    int.value
+                ),
+                int.span,
+            )
+            .help("write `version = 1`"),
+        );
+    }
+}
+
+/// The policy's own name, or the file's.
+fn name(written: &Written<'_>, file: &str) -> Box<str> {
+    let stem = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    written
+        .name
+        .as_ref()
+        .map_or_else(|| stem.trim_end_matches(".toml"), |name| name.value)
+        .into()
+}
+
+fn pseudonyms(written: &WrittenPseudonyms<'_>, d: &mut Diagnostics) -> Pseudonyms {
+    let scopes = [("vendor", Scope::Vendor), ("global", Scope::Global)];
+    let periods = [
+        ("never", Rotate::Never),
+        ("daily", Rotate::Daily),
+        ("weekly", Rotate::Weekly),
+        ("monthly", Rotate::Monthly),
+        ("yearly", Rotate::Yearly),
+    ];
+    Pseudonyms {
+        key: written
+            .key
+            .as_ref()
+            .and_then(|key| key_name(key, d))
+            .unwrap_or("primary")
+            .into(),
+        scope: (written.scope.as_ref())
+            .and_then(|value| value.choice(&scopes, d))
+            .unwrap_or(Scope::Vendor),
+        rotate: (written.rotate.as_ref())
+            .and_then(|value| value.choice(&periods, d))
+            .unwrap_or(Rotate::Never),
+    }
+}
+
+/// A key is named, never written down: a name, `env:NAME` or `file:PATH`.
+fn key_name<'d>(key: &Spanned<&'d str>, d: &mut Diagnostics) -> Option<&'d str> {
+    let text = key.value;
+    let good = match text.split_once(':') {
+        Some(("env" | "file", rest)) => !rest.is_empty(),
+        Some(_) => false,
+        None => {
+            !text.is_empty()
+                && text.len() <= 64
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        }
+    };
+    if !good {
+        // The text is not shown: it may be the key itself.
+        d.push(
+            Diagnostic::error(
+                "bad-key-name",
+                "`key`: expected the name of a key, found something else",
+                key.span.clone(),
+            )
+            .help(
+                "write `key = \"primary\"` (in state_dir/keys), `\"env:NAME\"` or `\"file:PATH\"`",
+            ),
+        );
+    }
+    good.then_some(text)
+}
+
+fn classify(written: &WrittenClassify<'_>, d: &mut Diagnostics) -> Option<Classify> {
+    let fields = place::fields(written.field.as_ref(), d);
+    let category = place::category(written.category.as_ref()?, d)?;
+    Some(Classify { fields, category })
+}
+
+fn rule(at: usize, written: WrittenRule<'_>, d: &mut Diagnostics) -> Option<Rule> {
+    let categories = place::categories(written.category.as_ref(), d);
+    let fields = place::fields(written.field.as_ref(), d);
+    let vendors = place::globs(written.vendor.as_ref(), Names::Vendors, d);
+    let endpoints = place::globs(written.endpoint.as_ref(), Names::Endpoints, d);
+    let events = place::globs(written.event.as_ref(), Names::Events, d);
+    let when = written.when.map_or_else(When::default, |t| when(t, d));
+    let action = written.action.as_ref().and_then(|v| does::action(v, d))?;
+    if let Some(scan) = &written.scan
+        && action != Action::Keep
+    {
+        d.push(
+            Diagnostic::warning(
+                "idle-scan",
+                format!(
+                    "`scan` concerns kept strings, and this rule's action is `{}`",
+                    action.name()
+                ),
+                scan.span.clone(),
+            )
+            .help("leave `scan` out"),
+        );
+    }
+    Some(Rule {
+        name: written.name.map_or_else(
+            || format!("rule {}", at + 1).into(),
+            |name| name.value.into(),
+        ),
+        categories,
+        fields,
+        vendors,
+        endpoints,
+        events,
+        when,
+        action,
+        scan: written.scan.is_none_or(|scan| scan.value),
+        reason: written
+            .reason
+            .map_or_else(Box::default, |reason| reason.value.into()),
+    })
+}
+
+fn when(table: Table<'_>, d: &mut Diagnostics) -> When {
+    let when = When {
+        gpc: table.bool("gpc", d).map(|on| on.value),
+    };
+    for key in ["country", "consent", "sampled"] {
+        if let Some(value) = table.value(key) {
+            d.push(
+                does::not_yet(&format!("`when = {{ {} = … }}`", show(key)), &value)
+                    .help("`gpc` is the condition that can be used now"),
+            );
+        }
+    }
+    if table.is_empty() {
+        d.push(
+            Diagnostic::error("empty-condition", "`when` names no condition", table.span())
+                .help("write `when = { gpc = true }` or leave it out"),
+        );
+    }
+    table.finish(d);
+    when
+}
