@@ -196,7 +196,7 @@ impl Judge<'_, '_> {
             return Err(DecodeError::new(DecodeErrorKind::Unsupported, "body", 0).into());
         };
         match layer {
-            Layer::SniffGzip if codec::looks_like_gzip(bytes) => {
+            Layer::SniffGzip if codec::layers::looks_like_gzip(bytes) => {
                 let mut plain = self.pools.bytes();
                 codec::decode(Coding::Gzip, bytes, self.body_limit, &mut plain)?;
                 let mut new = self.pools.bytes();

@@ -307,23 +307,23 @@ impl Judge<'_, '_> {
         place: &Endpoint,
         out: &mut Vec<(Box<str>, String)>,
     ) -> Result<(), Stop> {
-        for (name, value) in raw.headers {
-            let listed = |list: &[Box<str>]| list.iter().any(|l| **l == **name);
+        for &(name, value) in raw.headers {
+            let listed = |list: &[Box<str>]| list.iter().any(|l| **l == *name);
             let new = if listed(&place.headers) {
                 self.header_as_it_came(name, value)?
             } else if listed(&place.judged_headers) {
                 let single = self.single("$header", name, value)?;
                 single.text.filter(|_| single.explicit)
             } else {
-                match *name {
+                match name {
                     "accept" => Some(value.to_owned()).filter(|v| is_media_ranges(v)),
                     "accept-encoding" => Some(known_codings(value)).filter(|v| !v.is_empty()),
                     _ => None,
                 }
             };
-            let twice = out.iter().any(|(had, _)| **had == **name);
+            let twice = out.iter().any(|(had, _)| **had == *name);
             if let Some(new) = new.filter(|v| !twice && visible(v)) {
-                out.push(((*name).into(), new));
+                out.push((name.into(), new));
             }
         }
         Ok(())

@@ -405,7 +405,7 @@ impl Judge<'_, '_> {
                     out.push(b',');
                 }
                 out.push(b'"');
-                escape_into(key, out);
+                escape_into(&key, out);
                 out.extend_from_slice(b"\":");
                 out.extend_from_slice(json.as_bytes());
             });
