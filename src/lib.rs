@@ -6,6 +6,7 @@
 pub mod action;
 pub mod catalog;
 pub mod category;
+pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod detect;

@@ -1,0 +1,3 @@
+//! The commands, and how findings are drawn for people.
+
+pub mod render;
