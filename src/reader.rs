@@ -650,6 +650,15 @@ mod tests {
         assert!(found[0].contains("[[rule]]"));
     }
 
+    #[test]
+    fn deep_nesting_is_told_and_survived() {
+        for open in ["[", "{a=", "a."] {
+            let text = format!("x = {}", open.repeat(100_000));
+            assert!(!read(&text).is_empty());
+            assert!(!read(&format!("{}b = 1", "a.".repeat(100_000))).is_empty());
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "\\PC{0,80}") {

@@ -1,21 +1,20 @@
 //! From the text of a configuration file to a [`Config`], telling everything that is wrong.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::policy;
-use crate::reader::{Document, Spanned, Table, Value, nearest, show, verdict};
+use crate::reader::{Document, Spanned, Table, nearest, show, verdict};
 
-use super::address::{self, Wrong};
-use super::{Admin, Config, Gateway, Limits, Route, TlsFiles, Upstream, units};
+use super::field::{count, empty, path, read_all, read_one, required_path, size, time};
+use super::{Admin, Config, Gateway, Limits, TlsFiles, Upstream, address, route};
 
 /// Names that the language promises for policies which are not built in yet.
 const LATER_POLICIES: &[&str] = &["cnil", "hipaa-safe-harbor"];
 
-const LARGEST_BODY: usize = 1 << 30;
-const LONGEST: Duration = Duration::from_secs(86_400);
+/// The most that a body may be allowed to be.
+pub(super) const LARGEST_BODY: usize = 1 << 30;
 
 /// Reads a configuration file's text. What it does not say is as in [`Config::default`].
 ///
@@ -44,7 +43,7 @@ pub fn load(file: &str, text: &str) -> Result<(Config, Diagnostics), Diagnostics
     if let Some(table) = root.table("upstream", &mut d) {
         upstream(table, &mut config.upstream, &mut d);
     }
-    config.routes = routes(root.tables("route", &mut d), &mut d);
+    config.routes = route::routes(root.tables("route", &mut d), &mut d);
     not_yet(&root, "forward", "the forward proxy (`[forward]`)", &mut d);
     not_yet(&root, "geoip_db", "`geoip_db`", &mut d);
     one_address_each(&config, &root, &mut d);
@@ -180,162 +179,6 @@ fn upstream(table: Table<'_>, into: &mut Upstream, d: &mut Diagnostics) {
     table.finish(d);
 }
 
-fn routes(tables: Vec<Table<'_>>, d: &mut Diagnostics) -> Vec<Route> {
-    let mut routes: Vec<Route> = Vec::new();
-    for table in tables {
-        let span = table.span();
-        let Some(route) = route(table, d) else {
-            continue;
-        };
-        let taken = routes.iter().any(|other| {
-            other.host == route.host && (route.host.is_some() || other.path == route.path)
-        });
-        if taken {
-            let place = route.host.as_ref().or(route.path.as_ref());
-            d.push(
-                Diagnostic::error(
-                    "duplicate-route",
-                    format!(
-                        "another route is at `{}` already",
-                        show(place.map_or("", String::as_str))
-                    ),
-                    span,
-                )
-                .help("give each route its own `path` or `host`"),
-            );
-        }
-        routes.push(route);
-    }
-    routes
-}
-
-fn route(table: Table<'_>, d: &mut Diagnostics) -> Option<Route> {
-    let vendor = table.required_str("vendor", d).and_then(|word| {
-        if address::is_name(word.value) {
-            return Some(word.value.to_owned());
-        }
-        d.push(
-            Diagnostic::error(
-                "unknown-vendor",
-                format!("`{}` is no vendor's name", show(word.value)),
-                word.span,
-            )
-            .help("`tamis vendors` lists the names"),
-        );
-        None
-    });
-    let path = table.str("path", d);
-    let host = table.str("host", d);
-    if let (Some(_), Some(host)) = (&path, &host) {
-        d.push(
-            Diagnostic::error(
-                "path-and-host",
-                "a route is chosen by its path or by its host, not by both",
-                host.span.clone(),
-            )
-            .help("with `host`, the path is the vendor's own"),
-        );
-    }
-    let path = path.map(|word| read_one(&word, route_path, d));
-    let host = host.map(|word| read_one(&word, route_host, d));
-    let upstream = table.str("upstream", d).and_then(|word| {
-        let url = read_one(&word, address::upstream, d)?;
-        if url.starts_with("http:") && !address::is_local(&url) {
-            d.push(
-                Diagnostic::warning(
-                    "clear-text",
-                    "what is sent to this upstream travels unencrypted",
-                    word.span,
-                )
-                .help("write `https://…`"),
-            );
-        }
-        Some(url)
-    });
-    delivery(&table, d);
-    let projects = table.str_list("projects", d);
-    let body = size(&table, "body", LARGEST_BODY, d);
-    table.finish(d);
-    let vendor = vendor?;
-    Some(Route {
-        path: match (path, &host) {
-            (Some(path), _) => Some(path?),
-            (None, Some(_)) => None,
-            (None, None) => Some(format!("/{vendor}")),
-        },
-        host: match host {
-            Some(host) => Some(host?),
-            None => None,
-        },
-        upstream,
-        projects: projects.iter().map(|p| p.value.to_owned()).collect(),
-        body,
-        vendor,
-    })
-}
-
-fn delivery(table: &Table<'_>, d: &mut Diagnostics) {
-    let Some(value) = table.value("delivery") else {
-        return;
-    };
-    let options = [("direct", true), ("spool", false), ("jetstream", false)];
-    if value.choice(&options, d) == Some(false) {
-        d.push(
-            Diagnostic::error(
-                "not-in-this-version",
-                format!(
-                    "`delivery = \"{}\"` is not in this version",
-                    value.as_str().unwrap_or_default()
-                ),
-                value.span(),
-            )
-            .help("write `delivery = \"direct\"`: the client sees the vendor's own answer"),
-        );
-    }
-}
-
-/// `/mixpanel`, `/t/mixpanel`: the beginning of a normalised path.
-fn route_path(text: &str) -> Result<String, Wrong> {
-    let wrong = |message, help: String| Err(Wrong { message, help });
-    let Some(rest) = text.strip_prefix('/') else {
-        return wrong(
-            "a route's path begins with `/`",
-            format!("write `/{}`", show(text)),
-        );
-    };
-    let trimmed = rest.trim_end_matches('/');
-    if trimmed.is_empty() {
-        return wrong(
-            "a route cannot take every path",
-            "write `/name`, or choose the route by `host`".into(),
-        );
-    }
-    if trimmed.len() != rest.len() {
-        return wrong(
-            "a route's path does not end with `/`",
-            format!("write `/{}`", show(trimmed)),
-        );
-    }
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b'/');
-    if !trimmed.bytes().all(plain) || trimmed.split('/').any(|s| matches!(s, "" | "." | "..")) {
-        return wrong(
-            "a route's path has letters, digits, `-`, `_`, `.` and `~` between its slashes",
-            "write for instance `/mixpanel`".into(),
-        );
-    }
-    Ok(text.to_owned())
-}
-
-fn route_host(text: &str) -> Result<String, Wrong> {
-    if address::authority(text) && !text.contains([':', '[']) {
-        return Ok(text.to_ascii_lowercase());
-    }
-    Err(Wrong {
-        message: "expected a host name without scheme and port",
-        help: "write for instance `mp.shop.example`".into(),
-    })
-}
-
 /// Two listeners cannot share an address (port 0 is a new one each time).
 fn one_address_each(config: &Config, root: &Table<'_>, d: &mut Diagnostics) {
     let mut seen: Vec<SocketAddr> = Vec::new();
@@ -373,138 +216,6 @@ fn not_yet(root: &Table<'_>, key: &'static str, what: &str, d: &mut Diagnostics)
             .help("leave it out"),
         );
     }
-}
-
-fn path(table: &Table<'_>, key: &'static str, d: &mut Diagnostics) -> Option<PathBuf> {
-    let value = table.value(key)?;
-    path_of(&value, d)
-}
-
-fn required_path(table: &Table<'_>, key: &'static str, d: &mut Diagnostics) -> Option<PathBuf> {
-    let value = table.required(key, d)?;
-    path_of(&value, d)
-}
-
-fn path_of(value: &Value<'_>, d: &mut Diagnostics) -> Option<PathBuf> {
-    let text = value.str(d)?;
-    if text.value.is_empty() || text.value.contains('\0') {
-        bad(
-            value,
-            "expected the name of a file",
-            "leave it out for none",
-            d,
-        );
-        return None;
-    }
-    Some(PathBuf::from(text.value))
-}
-
-fn size(table: &Table<'_>, key: &'static str, most: usize, d: &mut Diagnostics) -> Option<usize> {
-    let value = table.value(key)?;
-    let bytes = match value.as_str() {
-        Some(text) => units::size(text),
-        None => usize::try_from(value.int(d)?.value).ok(),
-    };
-    match bytes {
-        Some(bytes) if (1..=most).contains(&bytes) => Some(bytes),
-        Some(_) => {
-            let help = format!("write a size from 1 to {most} bytes");
-            bad(&value, "the size is out of range", &help, d);
-            None
-        }
-        None => {
-            bad(
-                &value,
-                "expected a size",
-                "write for instance `\"10 MiB\"`",
-                d,
-            );
-            None
-        }
-    }
-}
-
-fn count(table: &Table<'_>, key: &'static str, most: usize, d: &mut Diagnostics) -> Option<usize> {
-    let value = table.value(key)?;
-    let int = value.int(d)?;
-    let found = usize::try_from(int.value)
-        .ok()
-        .filter(|n| (1..=most).contains(n));
-    if found.is_none() {
-        let help = format!("write a number from 1 to {most}");
-        bad(&value, "the number is out of range", &help, d);
-    }
-    found
-}
-
-fn time(table: &Table<'_>, key: &'static str, d: &mut Diagnostics) -> Option<Duration> {
-    let value = table.value(key)?;
-    match value.as_str().map(units::duration) {
-        Some(Some(time)) if !time.is_zero() && time <= LONGEST => Some(time),
-        Some(Some(_)) => {
-            let help = "write a time from `\"1ms\"` to `\"24h\"`";
-            bad(&value, "the time is out of range", help, d);
-            None
-        }
-        Some(None) | None => {
-            bad(
-                &value,
-                "expected a time with its unit",
-                "write for instance `\"30s\"`",
-                d,
-            );
-            None
-        }
-    }
-}
-
-fn read_all<T>(
-    words: &[Spanned<&str>],
-    read: fn(&str) -> Result<T, Wrong>,
-    d: &mut Diagnostics,
-) -> Vec<T> {
-    words
-        .iter()
-        .filter_map(|word| read_one(word, read, d))
-        .collect()
-}
-
-fn read_one<T>(
-    word: &Spanned<&str>,
-    read: fn(&str) -> Result<T, Wrong>,
-    d: &mut Diagnostics,
-) -> Option<T> {
-    match read(word.value) {
-        Ok(value) => Some(value),
-        Err(wrong) => {
-            d.push(
-                Diagnostic::error("bad-value", wrong.message, word.span.clone()).help(wrong.help),
-            );
-            None
-        }
-    }
-}
-
-fn empty(value: &Value<'_>, help: &str, d: &mut Diagnostics) {
-    d.push(
-        Diagnostic::error(
-            "empty-list",
-            format!("`{}` is an empty list", value.name()),
-            value.span(),
-        )
-        .help(help),
-    );
-}
-
-fn bad(value: &Value<'_>, message: &str, help: &str, d: &mut Diagnostics) {
-    d.push(
-        Diagnostic::error(
-            "bad-value",
-            format!("`{}`: {message}", value.name()),
-            value.span(),
-        )
-        .help(help),
-    );
 }
 
 #[cfg(test)]

@@ -9,8 +9,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub mod address;
+mod field;
 mod load;
 pub mod open;
+mod route;
 pub mod units;
 
 pub use load::load;

@@ -12,6 +12,7 @@ use crate::category::{CategorySet, DataCategory};
 use crate::diagnostic::Diagnostics;
 use crate::selector::Selector;
 
+mod against;
 mod builtin;
 mod does;
 mod lint;
