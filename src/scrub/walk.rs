@@ -370,10 +370,6 @@ impl Judge<'_, '_> {
         roots
     }
 
-    fn expects_objects(&self, roots: u32, depth: usize) -> bool {
-        self.is_event(roots, depth, true)
-    }
-
     /// Writes a forced value in place of whatever stands there.
     fn force(&mut self, edits: &mut Edits, node: &Node, set: u16) -> Leaf {
         match self.set_value(set) {

@@ -1,0 +1,81 @@
+//! The engine from outside: what is kept, what goes, how commas and containers fare.
+
+mod support;
+
+use support::{body, keep_but, scrubber, track};
+
+#[test]
+fn what_is_kept_is_kept_byte_for_byte() {
+    let all = scrubber(&keep_but(""));
+    for text in [
+        r#" { "event" : "x", "properties":{"a":1e2,"b":1.10,"c":12345678901234567890123, "d":"\/\ud83d"} } "#,
+        r#"[{"event":"x","properties":{}} , {"event":"y","properties":{"k":[ ]}}]"#,
+    ] {
+        assert_eq!(body(&all, &track(text)), text);
+    }
+}
+
+#[test]
+fn dropped_members_take_one_comma() {
+    let policy = keep_but(
+        "[[rule]]\nname = \"r\"\nfield = [\"properties.a\", \"properties.d\", \"properties.list[].x\"]\naction = \"drop\"\n",
+    );
+    let s = scrubber(&policy);
+    let cases = [
+        (r#"{"a":1,"b":2}"#, r#"{"b":2}"#),
+        (r#"{"b":2,"a":1}"#, r#"{"b":2}"#),
+        (r#"{"a":1,"b":2,"d":{"x":[1]}}"#, r#"{"b":2}"#),
+        (r#"{"a":1,"d":2}"#, r#"{}"#),
+        (r#"{"a":1,"a":2,"c":0}"#, r#"{"c":0}"#),
+        (r#"{"\u0061":1,"c":0}"#, r#"{"c":0}"#),
+        (r#"{"list":[{"x":1,"y":2},{"y":3,"x":4}]}"#, r#"{"list":[{"y":2},{"y":3}]}"#),
+    ];
+    for (given, want) in cases {
+        let wrap = |p: &str| format!(r#"{{"event":"e","properties":{p}}}"#);
+        assert_eq!(body(&s, &track(&wrap(given))), wrap(want));
+    }
+}
+
+#[test]
+fn a_dropped_event_leaves_its_neighbours() {
+    let s = scrubber(&keep_but(
+        "[[rule]]\nname = \"r\"\nevent = [\"Internal *\"]\naction = \"drop_event\"\n",
+    ));
+    let one = |name: &str| format!(r#"{{"event":"{name}","properties":{{"a":1}}}}"#);
+    let given = format!("[{},{},{}]", one("Internal a"), one("b"), one("Internal c"));
+    assert_eq!(body(&s, &track(&given)), format!("[{}]", one("b")));
+    assert_eq!(body(&s, &track(&one("Internal x"))), "(answered)");
+}
+
+#[test]
+fn rules_are_scoped_to_events() {
+    let s = scrubber(&keep_but(
+        "[[rule]]\nname = \"r\"\nevent = [\"Checkout *\"]\nfield = [\"properties.plan\"]\naction = \"keep\"\n\
+         [[rule]]\nname = \"q\"\nfield = [\"properties.plan\"]\naction = \"drop\"\n",
+    ));
+    let given = r#"[{"properties":{"plan":"a"},"event":"Checkout Done"},{"event":"Other","properties":{"plan":"a"}}]"#;
+    let want = r#"[{"properties":{"plan":"a"},"event":"Checkout Done"},{"event":"Other","properties":{}}]"#;
+    assert_eq!(body(&s, &track(given)), want);
+}
+
+#[test]
+fn nothing_unreadable_is_forwarded() {
+    let s = scrubber(&keep_but(""));
+    for text in ["", "{", "[1]", "7", "\"x\"", "{} {}", "{\"a\":1}x", "[{\"event\":\"x\"},1]"] {
+        assert!(body(&s, &track(text)).starts_with("(refused"), "{text:?}");
+    }
+}
+
+#[test]
+fn folded_text_is_opened_and_written_back() {
+    let s = scrubber(&keep_but(
+        "[[rule]]\nname = \"r\"\ncategory = [\"user.contact.email\"]\naction = \"drop\"\n",
+    ));
+    let wrap = |v: &str| format!(r#"{{"event":"e","properties":{{"v":{v}}}}}"#);
+    // JSON in a string: the member goes, the rest keeps its escapes.
+    let given = wrap(r#""{\"a\":\"\\u0041\",\"m\":\"jane@example.com\"}""#);
+    assert_eq!(body(&s, &track(&given)), wrap(r#""{\"a\":\"\\u0041\"}""#));
+    // base64 of JSON.
+    let given = wrap(r#""eyJtIjoiamFuZUBleGFtcGxlLmNvbSIsImEiOjF9""#);
+    assert_eq!(body(&s, &track(&given)), wrap(r#""eyJhIjoxfQ==""#));
+}
