@@ -1,3 +1,2 @@
-//! The commands, and how findings are drawn for people.
-
+//! The command line.
 pub mod render;

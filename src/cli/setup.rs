@@ -1,0 +1,165 @@
+//! From flags and files to what runs: configuration, policy, catalogs, keys, scrubber.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use super::{Common, output};
+use crate::catalog::{self, Vendor};
+use crate::config::{self, Config};
+use crate::keys::KeyRing;
+use crate::policy::CompiledPolicy;
+use crate::proxy::Generation;
+use crate::scrub::Scrubber;
+
+/// The configuration: file, then environment and flags.
+pub(super) fn config(common: &Common) -> anyhow::Result<Config> {
+    let (mut config, warnings) = config::open::config(common.config.as_deref())?;
+    output::diagnostics(&warnings);
+    if let Some(policy) = &common.policy {
+        config.policy.clone_from(policy);
+    }
+    if let Some(dir) = &common.state_dir {
+        config.state_dir = Some(dir.clone());
+    }
+    if !common.listen.is_empty() {
+        config.gateway.listen.clone_from(&common.listen);
+    }
+    if let Some(admin) = common.admin_listen {
+        if !admin.ip().is_loopback() && config.admin.token_file.is_none() {
+            bail!("--admin-listen {admin} is not loopback: set [admin] token_file in a configuration file");
+        }
+        config.admin.listen = admin;
+    }
+    for text in &common.upstream {
+        let (vendor, url) = text
+            .split_once('=')
+            .with_context(|| format!("--upstream {text}: expected VENDOR=URL"))?;
+        if !(url.starts_with("http://") || url.starts_with("https://")) {
+            bail!("--upstream {text}: the URL must begin with http:// or https://");
+        }
+        config.upstream_overrides.push((vendor.into(), url.into()));
+    }
+    Ok(config)
+}
+
+/// The policy of a configuration; warnings are drawn.
+pub(super) fn policy(config: &Config) -> anyhow::Result<CompiledPolicy> {
+    let (policy, warnings) = config::open::policy(&config.policy)?;
+    output::diagnostics(&warnings);
+    Ok(policy)
+}
+
+/// The compiled-in catalogs, and those of `vendors_dir`, which replace by name.
+pub(super) fn vendors(config: &Config) -> anyhow::Result<Vec<Arc<Vendor>>> {
+    let mut vendors = catalog::load::builtin()?;
+    if let Some(dir) = &config.vendors_dir {
+        for file in toml_files(dir)? {
+            let text = std::fs::read_to_string(&file)
+                .with_context(|| format!("cannot read {}", file.display()))?;
+            let (vendor, warnings) = catalog::load::load(&file.display().to_string(), &text)?;
+            output::diagnostics(&warnings);
+            vendors.retain(|known| known.name != vendor.name);
+            vendors.push(vendor);
+        }
+        vendors.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    for (name, _) in &config.upstream_overrides {
+        if !vendors.iter().any(|v| *v.name == **name) {
+            let known = crate::reader::nearest(name, vendors.iter().map(|v| &*v.name));
+            let hint = known.map_or(String::new(), |k| format!("; did you mean {k}?"));
+            bail!("--upstream {name}=…: no such vendor{hint}");
+        }
+    }
+    Ok(vendors.into_iter().map(Arc::new).collect())
+}
+
+fn toml_files(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries =
+        std::fs::read_dir(dir).with_context(|| format!("cannot read vendors_dir {}", dir.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Where state lives: told, or systemd's, or the user's, or the system's.
+pub(super) fn state_dir(config: &Config) -> PathBuf {
+    let told = config.state_dir.clone();
+    let from = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    told.or_else(|| from("STATE_DIRECTORY"))
+        .or_else(|| from("XDG_STATE_HOME").map(|dir| dir.join("tamis")))
+        .or_else(|| {
+            from("HOME")
+                .filter(|home| home.as_os_str() != "/root" && home.as_os_str() != "/")
+                .map(|home| home.join(".local/state/tamis"))
+        })
+        .unwrap_or_else(|| PathBuf::from("/var/lib/tamis"))
+}
+
+/// The key ring of a policy, made on first use.
+pub(super) fn keys(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<KeyRing> {
+    let dir = state_dir(config);
+    let (ring, created) = KeyRing::open_or_create(&dir, &policy.pseudonyms.key)?;
+    if created.is_new() {
+        output::note(&format!(
+            "a new pseudonym key was made in {}: back it up; without it pseudonyms cannot be continued",
+            ring.place()
+        ));
+    }
+    Ok(ring)
+}
+
+/// What judges requests.
+pub(super) fn scrubber(config: &Config) -> anyhow::Result<Scrubber> {
+    let policy = policy(config)?;
+    let ring = keys(config, &policy)?;
+    Ok(Scrubber::new(
+        Arc::new(policy),
+        vendors(config)?,
+        &ring.current()?,
+    ))
+}
+
+/// Everything that a reload replaces.
+pub(super) fn generation(common: &Common) -> anyhow::Result<Generation> {
+    let config = config(common)?;
+    let policy = policy(&config)?;
+    let ring = keys(&config, &policy)?;
+    let vendors = vendors(&config)?;
+    let scrubber = Scrubber::new(Arc::new(policy), vendors, &ring.current()?);
+    let state_dir = state_dir(&config);
+    Ok(Generation::new(config, scrubber, ring.place(), &state_dir))
+}
+
+/// The vendor and endpoint named on a command line.
+pub(super) fn endpoint(
+    vendors: &[Arc<Vendor>],
+    vendor: &str,
+    method: &str,
+    path: &str,
+) -> anyhow::Result<(usize, usize)> {
+    let at = vendors.iter().position(|v| *v.name == *vendor).with_context(|| {
+        let near = crate::reader::nearest(vendor, vendors.iter().map(|v| &*v.name));
+        let hint = near.map_or(String::new(), |n| format!("; did you mean {n}?"));
+        format!("no vendor {vendor:?}{hint} (`tamis vendors` lists them)")
+    })?;
+    let Some(known) = vendors.get(at) else {
+        bail!("no vendor {vendor:?}");
+    };
+    match known.find(method, path) {
+        catalog::Found::Endpoint(endpoint, _) => Ok((at, endpoint)),
+        catalog::Found::Method(methods) => {
+            bail!("{vendor} {path} takes {}, not {method}", methods.join(", "))
+        }
+        catalog::Found::Nothing => bail!(
+            "{vendor} has no endpoint {path} (`tamis vendors show {vendor}` lists them)"
+        ),
+    }
+}
