@@ -3,6 +3,13 @@
 //! Decoding is exact: trailing bytes, truncation, bad padding and wrong checksums are errors. Output
 //! is bounded while it is produced. Errors are `Copy` and hold no input.
 
+pub mod base64;
+pub mod cesu8;
+pub mod form;
+pub mod layers;
+
+pub use layers::{Coding, EncodeError, decode, encode};
+
 /// Why bytes could not be decoded. Holds no input.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{kind} in {layer} at byte {offset}")]
