@@ -1,5 +1,11 @@
 //! `hash` and `random`: pseudonyms in a given shape.
+//!
+//! Digits in, a number stays a number; a boolean has no pseudonym and is removed.
 
+use std::cell::RefCell;
+
+use super::pseudonym::write;
+use super::shape::{DIGITS_LEN, Form, Stream};
 use super::{Context, Effect, Value};
 
 /// What a pseudonym looks like.
@@ -29,12 +35,144 @@ pub struct Hash {
 
 impl Hash {
     /// The pseudonym of a value.
-    pub fn apply(&self, _value: Value<'_>, _cx: &Context<'_>, _out: &mut String) -> Effect {
-        Effect::Remove
+    pub fn apply(&self, value: Value<'_>, cx: &Context<'_>, out: &mut String) -> Effect {
+        match value {
+            Value::Text(text) => {
+                cx.pseudonymizer.pseudonym(text, self, out);
+                Effect::Text
+            }
+            Value::Number(number) if self.keeps_numbers() => {
+                cx.pseudonymizer.number(number, self, out);
+                Effect::Number
+            }
+            Value::Number(number) => {
+                cx.pseudonymizer.pseudonym(number, self, out);
+                Effect::Text
+            }
+            Value::Bool(_) => Effect::Remove,
+        }
+    }
+
+    /// Whether a number's pseudonym can be a number.
+    fn keeps_numbers(&self) -> bool {
+        self.prefix.is_empty() && keeps_numbers(self.shape)
     }
 }
 
 /// A fresh random value in the shape.
-pub fn random(_shape: Shape, _value: Value<'_>, _cx: &Context<'_>, _out: &mut String) -> Effect {
-    Effect::Remove
+pub fn random(shape: Shape, value: Value<'_>, _cx: &Context<'_>, out: &mut String) -> Effect {
+    let mut stream = Stream::new(random_block);
+    let effect = match value {
+        Value::Number(_) if keeps_numbers(shape) => {
+            stream.digits(DIGITS_LEN, out);
+            Effect::Number
+        }
+        Value::Text(text) | Value::Number(text) => {
+            let hash = Hash {
+                shape,
+                ..Hash::default()
+            };
+            write(&mut stream, Form::of(text), text, &hash, out);
+            Effect::Text
+        }
+        Value::Bool(_) => return Effect::Remove,
+    };
+    if stream.failed() {
+        out.clear();
+        return Effect::Remove;
+    }
+    effect
+}
+
+fn keeps_numbers(shape: Shape) -> bool {
+    match shape {
+        Shape::Keep | Shape::Digits => true,
+        Shape::Hex | Shape::Uuid => false,
+    }
+}
+
+/// The next block of this thread's randomness: one system call for many values.
+fn random_block() -> Option<[u8; 32]> {
+    const LEN: usize = 1024;
+    thread_local! {
+        static BUFFER: RefCell<([u8; LEN], usize)> = const { RefCell::new(([0; LEN], LEN)) };
+    }
+    BUFFER.with_borrow_mut(|(bytes, at)| {
+        if *at >= LEN {
+            getrandom::fill(bytes).ok()?;
+            *at = 0;
+        }
+        let block = bytes.get_mut(*at..*at + 32)?;
+        *at += 32;
+        let fresh = <[u8; 32]>::try_from(&*block).ok();
+        block.fill(0);
+        fresh
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Pseudonymizer;
+    use crate::sensitive::SecretKey;
+
+    fn apply(hash: &Hash, value: Value<'_>) -> (Effect, String) {
+        let pseudonymizer = Pseudonymizer::new(&SecretKey::new([1; 32]), "v", &[]);
+        let cx = Context {
+            category: None,
+            pseudonymizer: &pseudonymizer,
+        };
+        let mut out = String::new();
+        (hash.apply(value, &cx, &mut out), out)
+    }
+
+    fn draw(shape: Shape, value: Value<'_>) -> (Effect, String) {
+        let pseudonymizer = Pseudonymizer::new(&SecretKey::new([1; 32]), "v", &[]);
+        let cx = Context {
+            category: None,
+            pseudonymizer: &pseudonymizer,
+        };
+        let mut out = String::new();
+        (random(shape, value, &cx, &mut out), out)
+    }
+
+    #[test]
+    fn numbers_stay_numbers_where_they_can() {
+        let keep = Hash::default();
+        for number in ["5", "-5", "12345678901234567890123", "1.5e3"] {
+            let (effect, out) = apply(&keep, Value::Number(number));
+            assert_eq!((effect, out.len()), (Effect::Number, 15));
+        }
+        assert_eq!(
+            apply(&keep, Value::Number("5")).1,
+            apply(&keep, Value::Text("5")).1
+        );
+        let prefixed = Hash {
+            prefix: "u".into(),
+            ..Hash::default()
+        };
+        let (effect, out) = apply(&prefixed, Value::Number("5"));
+        assert_eq!(effect, Effect::Text);
+        assert_eq!(out, apply(&prefixed, Value::Text("5")).1);
+        let hex = Hash {
+            shape: Shape::Hex,
+            ..Hash::default()
+        };
+        assert_eq!(apply(&hex, Value::Number("5")).0, Effect::Text);
+        assert_eq!(apply(&keep, Value::Bool(true)).0, Effect::Remove);
+    }
+
+    #[test]
+    fn random_values_are_fresh_and_of_the_same_shape() {
+        let uuid = "f47ac10b-58cc-4372-a567-0e02b2c3d479";
+        let (effect, one) = draw(Shape::Keep, Value::Text(uuid));
+        let (_, two) = draw(Shape::Keep, Value::Text(uuid));
+        assert_eq!((effect, Form::of(&one)), (Effect::Text, Form::of(uuid)));
+        assert_ne!(one, two);
+        let (effect, number) = draw(Shape::Keep, Value::Number("7"));
+        assert_eq!((effect, number.len()), (Effect::Number, 15));
+        assert_eq!(draw(Shape::Keep, Value::Bool(true)).0, Effect::Remove);
+        let mut seen = std::collections::HashSet::new();
+        assert!((0..2000).all(|_| seen.insert(draw(Shape::Keep, Value::Text("word")).1)));
+    }
 }

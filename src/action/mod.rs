@@ -11,6 +11,7 @@ pub mod generalize;
 pub mod hash;
 pub mod mask;
 pub mod pseudonym;
+mod shape;
 
 pub use generalize::Generalize;
 pub use hash::{Hash, Shape};
