@@ -220,6 +220,16 @@ mod tests {
     }
 
     #[test]
+    fn the_smallest_catalog_of_the_documentation_loads() {
+        let page = include_str!("../../docs/new-vendor.md");
+        let block = page.split("```toml\n").nth(1).unwrap();
+        let block = block.split("```").next().unwrap();
+        let (vendor, d) = load("acme.toml", block).unwrap();
+        assert!(d.items.is_empty(), "{d}");
+        assert_eq!((vendor.endpoints.len(), vendor.fields.len()), (1, 5));
+    }
+
+    #[test]
     fn every_recorded_request_finds_its_endpoint_and_its_body_format() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
         for vendor in builtin().unwrap() {

@@ -26,7 +26,7 @@ pub struct Vendor {
     pub hosts: Box<[Box<str>]>,
     /// What the vendor writes in front of ids: kept by pseudonyms.
     pub id_prefixes: Box<[Box<str>]>,
-    /// Category and protection of fields, for every endpoint.
+    /// Category and protection of fields, for every endpoint; see [`Vendor::field`].
     pub fields: Box<[Field]>,
     /// Where the project token or write key stands; `$query.token`, `properties.token`,
     /// `$header.authorization`.
@@ -49,7 +49,8 @@ pub struct Field {
 /// Method + path at a vendor.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// The name in policies, metrics and reports: the first path as written.
+    /// The name in policies, metrics and reports: the first path as written, without `/?`. Two
+    /// endpoints may share it when they take different methods.
     pub name: Box<str>,
     /// What it is for.
     pub kind: Kind,
@@ -133,7 +134,8 @@ pub struct BodyFormat {
 pub enum Layer {
     /// gzip by its magic bytes, declared or not.
     SniffGzip,
-    /// A form; the named fields hold the rest of the layers, the others are leaves.
+    /// A form; the named fields hold the rest of the layers, the others are the leaves
+    /// `$form.<name>`.
     Form(Box<[Box<str>]>),
     /// Base64, always.
     Base64,
@@ -161,7 +163,8 @@ pub struct ParamFormat {
     pub events: bool,
 }
 
-/// Where events stand: keys from the root; `items` says that the place is an array of events.
+/// Where events stand: keys from the root. `items` says that the place is an array of events;
+/// without it only an object is an event there, so that `.` and `[]` may be listed together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRoot {
     /// Keys from the root.
@@ -173,9 +176,11 @@ pub struct EventRoot {
 /// A value that is forced.
 #[derive(Debug, Clone)]
 pub struct Set {
-    /// The field: `$query.ip`, `properties.$geoip_disable` (relative to the event).
+    /// The field: `$query.ip`, `$form.ip`, `properties.$geoip_disable` (relative to the event). It is
+    /// a pattern only when `add` is false.
     pub field: Selector,
-    /// The JSON text of the value, or `None` to remove the field.
+    /// The JSON text of the value (a string's quotes are not part of a parameter's value), or `None`
+    /// to remove the field.
     pub value: Option<Box<str>>,
     /// Whether the field is added where it is missing.
     pub add: bool,
@@ -184,7 +189,7 @@ pub struct Set {
 /// A success answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// Only when this query parameter or form field has this value.
+    /// Only when this query parameter or form field, as it came, has this value.
     pub when: Option<(Box<str>, Box<str>)>,
     /// Status.
     pub status: u16,

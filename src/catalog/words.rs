@@ -88,10 +88,10 @@ pub(super) fn layers(
 ) -> Box<[Layer]> {
     let before = d.items.len();
     let read: Box<[Layer]> = words.iter().filter_map(|word| layer(word, d)).collect();
-    if d.items.len() == before {
-        if let Some(why) = bad_order(&read) {
-            d.push(Diagnostic::error("bad-layers", why, at));
-        }
+    if d.items.len() == before
+        && let Some(why) = bad_order(&read)
+    {
+        d.push(Diagnostic::error("bad-layers", why, at));
     }
     read
 }
