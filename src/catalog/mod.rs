@@ -231,8 +231,9 @@ impl Vendor {
 
     /// What the catalog knows about a place. The longest part of the path that is listed decides, so
     /// that a container stands for its leaves unless a leaf is listed itself; the endpoint's list
-    /// comes before the vendor's, and within a list the first that matches wins. The engine walks the
-    /// same rule as an automaton.
+    /// comes before the vendor's, and within a list the first that matches wins. For people and
+    /// tests: the engine walks the same lists as an automaton, and asks a leaf's own name before it
+    /// falls back to a container.
     #[must_use]
     pub fn field<'a>(&'a self, endpoint: &'a Endpoint, path: &[Segment<'_>]) -> Option<&'a Field> {
         let lists = [&endpoint.fields, &self.fields];
