@@ -4,9 +4,12 @@
 //! names a vendor in code. This layer knows no HTTP library and no policy.
 
 use crate::category::DataCategory;
-use crate::selector::Selector;
+use crate::selector::{Segment, Selector};
 
+mod endpoint;
+mod fields;
 pub mod load;
+mod words;
 
 /// A third-party service.
 #[derive(Debug)]
@@ -23,7 +26,7 @@ pub struct Vendor {
     pub hosts: Box<[Box<str>]>,
     /// What the vendor writes in front of ids: kept by pseudonyms.
     pub id_prefixes: Box<[Box<str>]>,
-    /// Category and protection of fields, for every endpoint.
+    /// Category and protection of fields, for every endpoint; see [`Vendor::field`].
     pub fields: Box<[Field]>,
     /// Where the project token or write key stands; `$query.token`, `properties.token`,
     /// `$header.authorization`.
@@ -46,7 +49,8 @@ pub struct Field {
 /// Method + path at a vendor.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// The name in policies, metrics and reports: the first path as written.
+    /// The name in policies, metrics and reports: the first path as written, without `/?`. Two
+    /// endpoints may share it when they take different methods.
     pub name: Box<str>,
     /// What it is for.
     pub kind: Kind,
@@ -130,7 +134,8 @@ pub struct BodyFormat {
 pub enum Layer {
     /// gzip by its magic bytes, declared or not.
     SniffGzip,
-    /// A form; the named fields hold the rest of the layers, the others are leaves.
+    /// A form; the named fields hold the rest of the layers, the others are the leaves
+    /// `$form.<name>`.
     Form(Box<[Box<str>]>),
     /// Base64, always.
     Base64,
@@ -158,7 +163,8 @@ pub struct ParamFormat {
     pub events: bool,
 }
 
-/// Where events stand: keys from the root; `items` says that the place is an array of events.
+/// Where events stand: keys from the root. `items` says that the place is an array of events;
+/// without it only an object is an event there, so that `.` and `[]` may be listed together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRoot {
     /// Keys from the root.
@@ -170,9 +176,11 @@ pub struct EventRoot {
 /// A value that is forced.
 #[derive(Debug, Clone)]
 pub struct Set {
-    /// The field: `$query.ip`, `properties.$geoip_disable` (relative to the event).
+    /// The field: `$query.ip`, `$form.ip`, `properties.$geoip_disable` (relative to the event). It is
+    /// a pattern only when `add` is false.
     pub field: Selector,
-    /// The JSON text of the value, or `None` to remove the field.
+    /// The JSON text of the value (a string's quotes are not part of a parameter's value), or `None`
+    /// to remove the field.
     pub value: Option<Box<str>>,
     /// Whether the field is added where it is missing.
     pub add: bool,
@@ -181,7 +189,7 @@ pub struct Set {
 /// A success answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// Only when this query parameter or form field has this value.
+    /// Only when this query parameter or form field, as it came, has this value.
     pub when: Option<(Box<str>, Box<str>)>,
     /// Status.
     pub status: u16,
@@ -220,6 +228,21 @@ impl Vendor {
         }
         other
     }
+
+    /// What the catalog knows about a place. The longest part of the path that is listed decides, so
+    /// that a container stands for its leaves unless a leaf is listed itself; the endpoint's list
+    /// comes before the vendor's, and within a list the first that matches wins. For people and
+    /// tests: the engine walks the same lists as an automaton, and asks a leaf's own name before it
+    /// falls back to a container.
+    #[must_use]
+    pub fn field<'a>(&'a self, endpoint: &'a Endpoint, path: &[Segment<'_>]) -> Option<&'a Field> {
+        let lists = [&endpoint.fields, &self.fields];
+        (1..=path.len()).rev().find_map(|len| {
+            let part = path.get(..len)?;
+            let mut fields = lists.into_iter().flat_map(|list| list.iter());
+            fields.find(|field| field.selector.matches(part))
+        })
+    }
 }
 
 impl PathPattern {
@@ -248,5 +271,141 @@ impl PathPattern {
             Some("") => self.optional_slash && given.next().is_none(),
             Some(_) => false,
         }
+    }
+
+    /// The named segments of a path that matches, with their values: the leaves `$path.<name>`.
+    pub fn params<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let given = path.strip_prefix('/').unwrap_or(path).split('/');
+        self.segments
+            .iter()
+            .zip(given)
+            .filter_map(|(want, have)| match want {
+                PathSegment::Param(name) => Some((&**name, have)),
+                PathSegment::Literal(_) | PathSegment::Glob(_) => None,
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::selector::Segment::Key;
+
+    fn vendor() -> Vendor {
+        let text = r#"
+            name = "acme"
+            title = "Acme"
+            upstream = "https://in.acme.example"
+            [formats.json]
+            types = ["application/json"]
+            layers = ["json"]
+            [defaults.collect]
+            methods = ["POST"]
+            body = ["json"]
+            events = ["."]
+            answers = [{ status = 204 }]
+            [[endpoint]]
+            paths = ["/e/?", "/i/v0/e"]
+            kind = "collect"
+            fields = { plain = ["p.name"], "user.unique_id" = ["p.id"] }
+            [[endpoint]]
+            paths = ["/e"]
+            kind = "query"
+            methods = ["GET"]
+            [[endpoint]]
+            paths = ["/projects/:project/store/?"]
+            kind = "collect"
+            [[endpoint]]
+            paths = ["/libs/sdk-*.js"]
+            kind = "asset"
+            methods = ["GET"]
+            [[endpoint]]
+            paths = ["/"]
+            kind = "collect"
+            [fields]
+            protocol = ["p.id", "e"]
+            "user.name" = ["*.name"]
+            "user.contact" = ["p.box"]
+            "user.contact.email" = ["p.box.mail"]
+        "#;
+        load::load("acme.toml", text).unwrap().0
+    }
+
+    fn found(method: &str, path: &str) -> String {
+        match vendor().find(method, path) {
+            Found::Endpoint(at, endpoint) => format!("{at} {}", endpoint.name),
+            Found::Method(methods) => format!("only {}", methods.join(" ")),
+            Found::Nothing => "nothing".into(),
+        }
+    }
+
+    #[test]
+    fn a_path_leads_to_the_first_endpoint_that_takes_the_method() {
+        assert_eq!(found("POST", "/e"), "0 /e");
+        assert_eq!(found("POST", "/e/"), "0 /e");
+        assert_eq!(found("POST", "/i/v0/e"), "0 /e");
+        assert_eq!(found("GET", "/e"), "1 /e");
+        assert_eq!(found("PUT", "/e"), "only POST");
+        assert_eq!(found("POST", "/"), "4 /");
+    }
+
+    #[test]
+    fn nearly_a_path_is_not_one() {
+        for path in [
+            "/e//",
+            "/i/v0/e/",
+            "/i/v0",
+            "/i/v0/e/x",
+            "/E",
+            "e",
+            "",
+            "//e",
+            "/x/e",
+            "/projects//store",
+            "/libs/other.js",
+            "/libs/a/sdk-1.js",
+        ] {
+            assert_eq!(found("POST", path), "nothing", "{path}");
+        }
+    }
+
+    #[test]
+    fn named_segments_and_globs_match_one_segment() {
+        assert_eq!(
+            found("POST", "/projects/7/store/"),
+            "2 /projects/:project/store"
+        );
+        assert_eq!(found("GET", "/libs/sdk-1a2b.min.js"), "3 /libs/sdk-*.js");
+        let vendor = vendor();
+        let pattern = &vendor.endpoints[2].paths[0];
+        let params: Vec<_> = pattern.params("/projects/7/store/").collect();
+        assert_eq!(params, [("project", "7")]);
+    }
+
+    #[test]
+    fn the_longest_listed_part_of_a_path_says_what_a_leaf_is() {
+        let vendor = vendor();
+        let at = |endpoint: usize, path: &[&str]| {
+            let path: Vec<_> = path.iter().map(|key| Key(key)).collect();
+            let field = vendor.field(&vendor.endpoints[endpoint], &path);
+            field.map(|f| (f.category.map(DataCategory::key), f.protocol))
+        };
+        assert_eq!(at(2, &["p", "name"]), Some((Some("user.name"), false)));
+        assert_eq!(
+            at(0, &["p", "name"]),
+            Some((None, false)),
+            "the endpoint's list first"
+        );
+        assert_eq!(at(0, &["p", "id"]), Some((Some("user.unique_id"), false)));
+        assert_eq!(at(2, &["p", "id"]), Some((None, true)));
+        assert_eq!(
+            at(2, &["p", "box", "x"]),
+            Some((Some("user.contact"), false))
+        );
+        assert_eq!(
+            at(2, &["p", "box", "mail"]),
+            Some((Some("user.contact.email"), false))
+        );
+        assert_eq!(at(2, &["p", "other"]), None);
     }
 }

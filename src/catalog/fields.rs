@@ -1,0 +1,91 @@
+//! Reads the fields of a catalog: `[fields]`, `set`, `replace`.
+//!
+//! `[fields]` lists selectors under their category, under `protocol` (kept whatever a policy's
+//! `unlisted` says) or under `plain` (known, about nobody). The order of the file is kept, since the
+//! first selector that matches decides; a selector stands in one place only.
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::reader::{Table, Value, show};
+
+use super::{Field, Set, words};
+
+/// A `[fields]` table.
+pub(super) fn read_fields(t: &Table<'_>, d: &mut Diagnostics) -> Box<[Field]> {
+    let mut fields: Vec<Field> = Vec::new();
+    for (key, value) in t.entries() {
+        let protocol = key.value == "protocol";
+        let category = if protocol || key.value == "plain" {
+            None
+        } else {
+            let Some(category) = words::category(&key, d) else {
+                continue;
+            };
+            Some(category)
+        };
+        for word in value.str_list(d) {
+            let Some(selector) = words::selector(&word, d) else {
+                continue;
+            };
+            let Some(twin) = fields.iter_mut().find(|f| f.selector == selector) else {
+                fields.push(Field {
+                    selector,
+                    category,
+                    protocol,
+                });
+                continue;
+            };
+            // `protocol` and a category do not contradict each other; anything else does.
+            if protocol != twin.protocol && (category.is_some() || twin.category.is_some()) {
+                twin.protocol = true;
+                twin.category = twin.category.or(category);
+            } else {
+                let message = format!("`{}` is listed twice", show(word.value));
+                d.push(Diagnostic::error("duplicate-field", message, word.span));
+            }
+        }
+    }
+    fields.into()
+}
+
+/// A table of selectors and the values that are forced on them.
+pub(super) fn set_values(t: &Table<'_>, add: bool, d: &mut Diagnostics) -> Vec<Set> {
+    let mut sets = Vec::new();
+    for (key, value) in t.entries() {
+        let field = words::selector(&key, d);
+        let value = json_text(&value, d);
+        if let (Some(field), Some(value)) = (field, value) {
+            if add && words::is_pattern(&field) {
+                let message = format!(
+                    "`{}` may mean many fields: it cannot be added",
+                    show(key.value)
+                );
+                d.push(
+                    Diagnostic::error("bad-selector", message, key.span)
+                        .help("name one field, or use `replace`"),
+                );
+                continue;
+            }
+            sets.push(Set {
+                field,
+                value: Some(value),
+                add,
+            });
+        }
+    }
+    sets
+}
+
+/// The JSON text of a string, an integer or a boolean.
+fn json_text(value: &Value<'_>, d: &mut Diagnostics) -> Option<Box<str>> {
+    if let Some(text) = value.as_str() {
+        return Some(serde_json::Value::from(text).to_string().into());
+    }
+    match value.kind() {
+        "an integer" => value.int(d).map(|int| int.value.to_string().into()),
+        "a boolean" => value.bool(d).map(|bool| bool.value.to_string().into()),
+        _ => {
+            value.expected("a string, an integer or a boolean", d);
+            None
+        }
+    }
+}
