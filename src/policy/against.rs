@@ -102,7 +102,7 @@ fn unknown_endpoints(rule: &Rule, vendors: &[&Vendor], d: &mut Diagnostics) {
         return;
     }
     for glob in &rule.endpoints {
-        if endpoints.iter().any(|name| glob_match(glob, name)) {
+        if endpoints.iter().any(|name| is_endpoint(glob, name)) {
             continue;
         }
         let help = match nearest(glob, endpoints.iter().copied()) {
@@ -124,8 +124,13 @@ fn in_scope(rule: &Rule, vendor: &Vendor, endpoint: Option<&str>) -> bool {
     let vendor_fits =
         rule.vendors.is_empty() || rule.vendors.iter().any(|g| glob_match(g, &vendor.name));
     let endpoint_fits = rule.endpoints.is_empty()
-        || endpoint.is_none_or(|name| rule.endpoints.iter().any(|g| glob_match(g, name)));
+        || endpoint.is_none_or(|name| rule.endpoints.iter().any(|g| is_endpoint(g, name)));
     vendor_fits && endpoint_fits
+}
+
+/// As the engine does: the first slash may be left out.
+fn is_endpoint(glob: &str, name: &str) -> bool {
+    glob_match(glob, name) || glob_match(glob, name.trim_start_matches('/'))
 }
 
 fn takes(rule: &Rule, field: &Field) -> bool {

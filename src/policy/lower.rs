@@ -13,12 +13,25 @@ use super::{does, lint};
 
 /// The version of the language.
 const VERSION: i64 = 1;
+/// More than people can read, fewer than the engine can number.
+const MOST_RULES: usize = 1000;
+/// Names stand in reports, metrics and on the admin page.
+const LONGEST_NAME: usize = 120;
 
 /// See [`CompiledPolicy::load`].
 pub(super) fn load(file: &str, text: &str) -> Result<(CompiledPolicy, Diagnostics), Diagnostics> {
     let (document, mut d) = Document::parse(file, text);
     let written = written::read(&document, &mut d);
     version(&written, &mut d);
+    names(&written, &mut d);
+    if let Some(rule) = written.rules.get(MOST_RULES) {
+        let found = written.rules.len();
+        d.push(Diagnostic::error(
+            "too-many-rules",
+            format!("{found} rules, expected at most {MOST_RULES}"),
+            rule.span.clone(),
+        ));
+    }
     lint::lint(&written, &mut d);
     let policy = CompiledPolicy {
         name: name(&written, file),
@@ -72,6 +85,20 @@ fn version(written: &Written<'_>, d: &mut Diagnostics) {
             )
             .help("write `version = 1`"),
         );
+    }
+}
+
+fn names(written: &Written<'_>, d: &mut Diagnostics) {
+    let of_rules = written.rules.iter().filter_map(|rule| rule.name.as_ref());
+    for name in written.name.iter().chain(of_rules) {
+        let length = name.value.chars().count();
+        if !(1..=LONGEST_NAME).contains(&length) || name.value.contains(char::is_control) {
+            d.push(Diagnostic::error(
+                "bad-name",
+                format!("a name has 1 to {LONGEST_NAME} printable characters"),
+                name.span.clone(),
+            ));
+        }
     }
 }
 

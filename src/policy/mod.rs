@@ -199,7 +199,7 @@ name = "one"
 category = []
 field = ["items[0].sku", "$.properties", "$client.port", "$header.User-Agent", "a.b**"]
 vendor = ["Mixpanel", "mix?"]
-endpoint = "track"
+endpoint = "tr**k"
 event = ["", "Check**"]
 when = { country = ["DE"], gcp = true }
 [[rule]]
@@ -223,7 +223,7 @@ action = "remove"
             "p.toml:11:80: error[bad-selector]: `a.b**`: `**` must stand alone between dots",
             "p.toml:12:11: error[bad-glob]: `Mixpanel` is not in lower case, as vendors' names are; help: write `mixpanel`",
             "p.toml:12:23: error[bad-glob]: `mix?` is no vendor's name; `*` is the only wildcard; help: `tamis vendors` lists the names",
-            "p.toml:13:12: error[bad-glob]: `track` does not begin with `/`; help: write `/track`",
+            "p.toml:13:12: error[bad-glob]: `tr**k` has two stars in a row; help: write `tr*k`",
             "p.toml:14:10: error[bad-glob]: `` is empty; help: write `*` for any",
             "p.toml:14:14: error[bad-glob]: `Check**` has two stars in a row; help: write `Check*`",
             "p.toml:15:20: error[not-in-this-version]: `when = { country = … }` is part of the language, but not in this version; help: `gpc` is the condition that can be used now",
@@ -263,6 +263,23 @@ action = "drop"
             "p.toml:13:1: warning[unreachable-rule]: nothing reaches \"late\": \"all\" takes everything; help: move the rule without conditions to the end",
         ];
         assert_eq!(errors(text), want);
+    }
+
+    #[test]
+    fn names_and_numbers_of_rules_have_limits() {
+        let text = "version = 1\nname = \"\"\n[[rule]]\nname = \"a\\nb\"\naction = \"keep\"\n";
+        let want = [
+            "p.toml:2:8: error[bad-name]: a name has 1 to 120 printable characters",
+            "p.toml:4:8: error[bad-name]: a name has 1 to 120 printable characters",
+        ];
+        assert_eq!(errors(text), want);
+        let many = "[[rule]]\nfield = \"a\"\naction = \"keep\"\n".repeat(1001);
+        let found = errors(&format!("version = 1\n{many}"));
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0].contains("1001 rules, expected at most 1000"),
+            "{found:?}"
+        );
     }
 
     #[test]

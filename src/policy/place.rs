@@ -90,10 +90,6 @@ pub(super) fn glob(word: &Spanned<&str>, names: Names, d: &mut Diagnostics) -> O
                 "is no vendor's name; `*` is the only wildcard",
                 "`tamis vendors` lists the names".to_owned(),
             ),
-            Names::Endpoints if !text.starts_with(['/', '*']) => (
-                "does not begin with `/`",
-                format!("write `/{}`", show(text)),
-            ),
             Names::Vendors | Names::Endpoints | Names::Events | Names::Parameters => {
                 return Some(text.into());
             }

@@ -126,7 +126,13 @@ impl Judge<'_, '_> {
 
     /// Notes what was done to a leaf; `after` is `None` when it leaves as it came.
     #[inline]
-    pub(super) fn note(&mut self, found: Found, action: &Action, before: &str, after: Option<&str>) {
+    pub(super) fn note(
+        &mut self,
+        found: Found,
+        action: &Action,
+        before: &str,
+        after: Option<&str>,
+    ) {
         self.report.count(action);
         if self.rows.is_some() {
             self.note_row(found, action, before, after);

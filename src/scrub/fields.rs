@@ -121,7 +121,10 @@ impl Judge<'_, '_> {
         for pair in form::pairs(input.as_bytes()) {
             let pair = pair?;
             let mut key = self.pools.text();
-            form::decode(input.as_bytes().get(pair.key.clone()).unwrap_or(&[]), &mut key)?;
+            form::decode(
+                input.as_bytes().get(pair.key.clone()).unwrap_or(&[]),
+                &mut key,
+            )?;
             let mut value = self.pools.text();
             if let Some(range) = pair.value.clone() {
                 form::decode(input.as_bytes().get(range).unwrap_or(&[]), &mut value)?;
@@ -195,13 +198,19 @@ impl Judge<'_, '_> {
                 folds = at;
                 None
             }
-            Unfold::Params(params) => params
-                .iter()
-                .find(|param| *param.name == *key)
-                .map(|param| {
-                    let level = if param.events { Level::Events } else { Level::Value };
-                    (&*param.layers, param.cesu8, level)
-                }),
+            Unfold::Params(params) => {
+                params
+                    .iter()
+                    .find(|param| *param.name == *key)
+                    .map(|param| {
+                        let level = if param.events {
+                            Level::Events
+                        } else {
+                            Level::Value
+                        };
+                        (&*param.layers, param.cesu8, level)
+                    })
+            }
             Unfold::Fields {
                 names,
                 layers,

@@ -92,9 +92,7 @@ impl<'p> Judge<'p, '_> {
 
     /// What is done to a span of a category found in a leaf.
     pub(super) fn span_action(&self, path: NodeId, category: DataCategory) -> &'p Action {
-        let rule = self
-            .paths
-            .span_rule(self.plan, path, category, &self.mask);
+        let rule = self.paths.span_rule(self.plan, path, category, &self.mask);
         match (rule, self.plan.policy.unlisted) {
             (NO_RULE, Unlisted::Keep) => &KEEP,
             _ => self.plan.action(rule),
@@ -159,8 +157,7 @@ impl<'p> Judge<'p, '_> {
         let unknown = found.category.is_none() && !found.protocol;
         if unknown
             && raw.len() >= 8
-            && let Some(category) =
-                detect::whole_number(raw).and_then(detect::Entity::category)
+            && let Some(category) = detect::whole_number(raw).and_then(detect::Entity::category)
         {
             found = self.by_value(found, category);
         }

@@ -53,13 +53,9 @@ impl Judge<'_, '_> {
         let [first, .., last] = trimmed.as_bytes() else {
             return Ok(None);
         };
-        let closed = matches!(
-            (first, last),
-            (b'{', b'}') | (b'[', b']') | (b'"', b'"')
-        );
-        let begins = trimmed.starts_with("{\"")
-            || trimmed.starts_with("[{")
-            || trimmed.starts_with("[\"");
+        let closed = matches!((first, last), (b'{', b'}') | (b'[', b']') | (b'"', b'"'));
+        let begins =
+            trimmed.starts_with("{\"") || trimmed.starts_with("[{") || trimmed.starts_with("[\"");
         if !closed && !begins {
             return Ok(None);
         }
@@ -150,12 +146,7 @@ impl Judge<'_, '_> {
         })
     }
 
-    fn nested_hex(
-        &mut self,
-        text: &str,
-        found: Found,
-        folds: usize,
-    ) -> Result<Option<Text>, Stop> {
+    fn nested_hex(&mut self, text: &str, found: Found, folds: usize) -> Result<Option<Text>, Stop> {
         let Some(plain) = hex_text(text) else {
             return Ok(None);
         };
@@ -176,13 +167,17 @@ impl Judge<'_, '_> {
             return Ok(None);
         }
         if let Some((flavour, unpacked)) = base64_text(text, self.body_limit) {
-            return self.open_base64(flavour, unpacked, found, folds, |s| s).map(Some);
+            return self
+                .open_base64(flavour, unpacked, found, folds, |s| s)
+                .map(Some);
         }
         if text.len() >= 24 {
             let reversed: String = text.chars().rev().collect();
             if let Some((flavour, unpacked)) = base64_text(&reversed, self.body_limit) {
                 let back = |s: String| s.chars().rev().collect();
-                return self.open_base64(flavour, unpacked, found, folds, back).map(Some);
+                return self
+                    .open_base64(flavour, unpacked, found, folds, back)
+                    .map(Some);
             }
         }
         Ok(None)
@@ -217,7 +212,10 @@ impl Judge<'_, '_> {
             return Ok(());
         }
         for run in base64_runs(text) {
-            if patches.iter().any(|p| p.range.start < run.end && run.start < p.range.end) {
+            if patches
+                .iter()
+                .any(|p| p.range.start < run.end && run.start < p.range.end)
+            {
                 continue;
             }
             let whole = text.get(run.clone()).unwrap_or("");
@@ -287,9 +285,9 @@ fn looks_like_query(query: &str, marked: bool) -> bool {
 }
 
 fn has_percent(text: &str) -> bool {
-    text.as_bytes().windows(3).any(|w| {
-        matches!(w, [b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
-    })
+    text.as_bytes()
+        .windows(3)
+        .any(|w| matches!(w, [b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()))
 }
 
 /// Percent-decoding that leaves a lone `%` as it is, as readers of text do.
@@ -338,7 +336,11 @@ fn base64_text(text: &str, limit: usize) -> Option<(Flavour, Unpacked)> {
     };
     let mut bytes = Vec::new();
     let trimmed = text.trim_end_matches('=');
-    let cut = if trimmed.len() % 4 == 1 { trimmed.len() - 1 } else { trimmed.len() };
+    let cut = if trimmed.len() % 4 == 1 {
+        trimmed.len() - 1
+    } else {
+        trimmed.len()
+    };
     let exact = base64::decode(text.as_bytes(), Options::default(), &mut bytes);
     let flavour = match exact {
         Ok(flavour) => flavour,
@@ -380,7 +382,11 @@ fn lenient(digits: &str, out: &mut Vec<u8>) -> Option<Flavour> {
             out.push((bits >> count & 0xff).try_into().ok()?);
         }
     }
-    let alphabet = if url { Alphabet::Url } else { Alphabet::Standard };
+    let alphabet = if url {
+        Alphabet::Url
+    } else {
+        Alphabet::Standard
+    };
     Some(Flavour {
         alphabet,
         padded: !url,
@@ -477,9 +483,16 @@ mod tests {
         let limit = 1 << 20;
         assert!(base64_text("amFuZUBleGFtcGxlLmNvbQ==", limit).is_some());
         assert!(base64_text("amFuZUBleGFtcGxlLmNvbQ", limit).is_some());
-        for id in ["0tf1umbsiyge75fk", "internationalization", "1ab70ken0123456789abcdef01234567"] {
+        for id in [
+            "0tf1umbsiyge75fk",
+            "internationalization",
+            "1ab70ken0123456789abcdef01234567",
+        ] {
             assert!(base64_text(id, limit).is_none(), "{id}");
         }
-        assert_eq!(hex_text("6a616e65406578616d706c652e636f6d").as_deref(), Some("jane@example.com"));
+        assert_eq!(
+            hex_text("6a616e65406578616d706c652e636f6d").as_deref(),
+            Some("jane@example.com")
+        );
     }
 }

@@ -162,7 +162,11 @@ impl Paths {
     #[inline]
     pub(super) fn child(&mut self, plan: &Plan, parent: NodeId, last: NodeId, key: &str) -> NodeId {
         let before = self.get(last);
-        let guess = if last == parent { before.first } else { before.after };
+        let guess = if last == parent {
+            before.first
+        } else {
+            before.after
+        };
         if let Some(node) = self.nodes.get(guess as usize)
             && node.parent == parent
             && !node.item
@@ -185,7 +189,14 @@ impl Paths {
         self.look_up(plan, parent, parent, "", true)
     }
 
-    fn look_up(&mut self, plan: &Plan, parent: NodeId, last: NodeId, key: &str, item: bool) -> NodeId {
+    fn look_up(
+        &mut self,
+        plan: &Plan,
+        parent: NodeId,
+        last: NodeId,
+        key: &str,
+        item: bool,
+    ) -> NodeId {
         let hash = self.hash(parent, key, item);
         let found = self.table.find(hash, |id| {
             let node = self.get(*id);
@@ -236,7 +247,11 @@ impl Paths {
 
     fn learn(&self, plan: &Plan, parent: NodeId, key: &str, item: bool) -> PathNode {
         let above = self.get(parent);
-        let segment = if item { Segment::Item } else { Segment::Key(key) };
+        let segment = if item {
+            Segment::Item
+        } else {
+            Segment::Key(key)
+        };
         let mut node = PathNode::blank(parent, key, item);
         let mut known: Option<(Source, Option<DataCategory>)> = None;
         for (at, positions) in &above.alive {
@@ -322,7 +337,13 @@ impl Paths {
 
     /// The rule for a leaf at a node whose category comes from its path.
     #[inline]
-    pub(super) fn leaf_rule(&mut self, plan: &Plan, id: NodeId, class: usize, mask: &ClassMask) -> RuleId {
+    pub(super) fn leaf_rule(
+        &mut self,
+        plan: &Plan,
+        id: NodeId,
+        class: usize,
+        mask: &ClassMask,
+    ) -> RuleId {
         if let Some(rule) = self.get(id).leaf_rules.get(class)
             && *rule != UNKNOWN
         {
@@ -390,11 +411,13 @@ impl Paths {
     /// `**` at the end speaks about leaves: else a catch-all would take the whole event.
     fn names_containers(&self, plan: &Plan, id: NodeId, rule: RuleId) -> bool {
         self.get(id).alive.iter().any(|(at, positions)| {
-            plan.watched.get(*at as usize).is_some_and(|(watch, selector)| {
-                matches!(watch, Watch::Rule(of) if *of == rule)
-                    && selector.matched(*positions)
-                    && selector.steps().last() != Some(&Step::Deep)
-            })
+            plan.watched
+                .get(*at as usize)
+                .is_some_and(|(watch, selector)| {
+                    matches!(watch, Watch::Rule(of) if *of == rule)
+                        && selector.matched(*positions)
+                        && selector.steps().last() != Some(&Step::Deep)
+                })
         })
     }
 
@@ -408,7 +431,11 @@ impl Paths {
         }
         let rule = self.container_rule(plan, parent, class, mask);
         let takes = plan.action(rule).takes_containers();
-        if rule == NO_RULE || takes { NO_RULE } else { rule }
+        if rule == NO_RULE || takes {
+            NO_RULE
+        } else {
+            rule
+        }
     }
 
     /// The dotted path, for reports.

@@ -96,7 +96,8 @@ impl Plan {
         }
         for (at, field) in self.fields.iter().enumerate() {
             if let Ok(at) = u16::try_from(at) {
-                self.watched.push((Watch::Field(at), field.selector.clone()));
+                self.watched
+                    .push((Watch::Field(at), field.selector.clone()));
             }
         }
         for (at, set) in place.sets.iter().enumerate() {

@@ -189,7 +189,9 @@ impl Judge<'_, '_> {
             body.extend_from_slice(raw.body);
         }
         self.headers(raw, place, &mut headers)?;
-        if self.project_other || (!raw.projects.is_empty() && !self.project_seen && place.kind == Kind::Collect) {
+        if self.project_other
+            || (!raw.projects.is_empty() && !self.project_seen && place.kind == Kind::Collect)
+        {
             return Err(Stop::Refuse(Refusal::Project));
         }
         let emptied = self.report.events_in > 0 && self.report.events_out == 0;
@@ -218,7 +220,13 @@ impl Judge<'_, '_> {
         };
         let mut out = String::with_capacity(path.len());
         let given = path.strip_prefix('/').unwrap_or(path).split('/');
-        for (have, want) in given.zip(pattern.segments.iter().map(Some).chain(std::iter::repeat(None))) {
+        for (have, want) in given.zip(
+            pattern
+                .segments
+                .iter()
+                .map(Some)
+                .chain(std::iter::repeat(None)),
+        ) {
             out.push('/');
             match want {
                 Some(PathSegment::Param(name)) => {
@@ -282,7 +290,14 @@ impl Judge<'_, '_> {
             None => raw.body,
         };
         let mut new = self.pools.bytes();
-        let fate = self.layers(&format.layers, format.cesu8, body, ROOT, Level::Events, &mut new)?;
+        let fate = self.layers(
+            &format.layers,
+            format.cesu8,
+            body,
+            ROOT,
+            Level::Events,
+            &mut new,
+        )?;
         if fate == Fate::Changed {
             match coding {
                 Some(coding) => encode(coding, &new, out)?,
@@ -365,7 +380,9 @@ fn header<'a>(raw: &RawRequest<'a>, name: &str) -> impl Iterator<Item = &'a str>
 
 /// Global Privacy Control, or Do Not Track.
 fn asks_for_privacy(raw: &RawRequest<'_>) -> bool {
-    header(raw, "sec-gpc").chain(header(raw, "dnt")).any(|v| v.trim() == "1")
+    header(raw, "sec-gpc")
+        .chain(header(raw, "dnt"))
+        .any(|v| v.trim() == "1")
 }
 
 /// The body format for the request's media type, and the type as it leaves.
@@ -373,7 +390,13 @@ fn choose<'p>(
     raw: &RawRequest<'_>,
     place: &'p Endpoint,
 ) -> Result<(&'p BodyFormat, Option<String>), Stop> {
-    let unsupported = || Stop::from(DecodeError::new(DecodeErrorKind::Unsupported, "content-type", 0));
+    let unsupported = || {
+        Stop::from(DecodeError::new(
+            DecodeErrorKind::Unsupported,
+            "content-type",
+            0,
+        ))
+    };
     let mut given = header(raw, "content-type");
     let value = given.next();
     if given.next().is_some() {
@@ -406,7 +429,9 @@ fn media_type(value: &str) -> Option<(String, bool)> {
         };
         if name.trim().eq_ignore_ascii_case("charset") {
             let value = value.trim().trim_matches('"');
-            let utf8 = ["utf-8", "utf8", "us-ascii"].iter().any(|c| value.eq_ignore_ascii_case(c));
+            let utf8 = ["utf-8", "utf8", "us-ascii"]
+                .iter()
+                .any(|c| value.eq_ignore_ascii_case(c));
             if !utf8 {
                 return None;
             }
@@ -439,7 +464,12 @@ fn basic_user(value: &str) -> Option<String> {
         return None;
     }
     let mut bytes = Vec::new();
-    codec::base64::decode(credentials.trim().as_bytes(), Default::default(), &mut bytes).ok()?;
+    codec::base64::decode(
+        credentials.trim().as_bytes(),
+        Default::default(),
+        &mut bytes,
+    )
+    .ok()?;
     let text = String::from_utf8(bytes).ok()?;
     text.split(':').next().map(str::to_owned)
 }
@@ -452,18 +482,24 @@ fn is_media_ranges(value: &str) -> bool {
             let word = |w: &str| {
                 !w.is_empty()
                     && w.len() <= 40
-                    && w.bytes().all(|b| b.is_ascii_alphabetic() || b"*.+-".contains(&b))
+                    && w.bytes()
+                        .all(|b| b.is_ascii_alphabetic() || b"*.+-".contains(&b))
             };
-            word(kind) && word(sub)
+            word(kind)
+                && word(sub)
                 && range.split(';').skip(1).all(|p| {
-                    p.trim().strip_prefix("q=").is_some_and(|q| q.len() <= 5 && q.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+                    p.trim().strip_prefix("q=").is_some_and(|q| {
+                        q.len() <= 5 && q.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+                    })
                 })
         })
 }
 
 fn known_codings(value: &str) -> String {
     let known = |token: &&str| ["gzip", "deflate", "br", "zstd", "identity"].contains(token);
-    let tokens = value.split(',').map(|t| t.split(';').next().unwrap_or("").trim());
+    let tokens = value
+        .split(',')
+        .map(|t| t.split(';').next().unwrap_or("").trim());
     tokens.filter(known).collect::<Vec<_>>().join(", ")
 }
 

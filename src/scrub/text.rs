@@ -1,12 +1,12 @@
 //! Decoded text: categorised by its value if nothing else knew, acted upon, and, if it is kept,
 //! searched for spans that identify someone. What is folded inside is opened in [`super::nested`].
 
+use super::Refusal;
 use super::engine::{Found, Judge, MAX_FOLDS};
 use super::fate::{Stop, Text};
 use super::leaf::shown;
 use super::paths::{KeyOut, NodeId, Source};
 use super::plan::NO_RULE;
-use super::Refusal;
 use crate::action::{Action, Effect, Value};
 use crate::detect::{self, Entity, Span};
 use crate::json::Patch;
@@ -58,12 +58,7 @@ impl Judge<'_, '_> {
     }
 
     /// Looks into a text that is kept.
-    pub(super) fn inner(
-        &mut self,
-        text: &str,
-        found: Found,
-        folds: usize,
-    ) -> Result<Text, Stop> {
+    pub(super) fn inner(&mut self, text: &str, found: Found, folds: usize) -> Result<Text, Stop> {
         if !detect::may_hold(text.as_bytes()) {
             return Ok(Text::Keep);
         }

@@ -241,7 +241,13 @@ impl Judge<'_, '_> {
 
     /// Reads the event's name. Two members of that key in one event would let two readers see two
     /// events, which matters only where a rule asks for the event: refused.
-    fn event_name(&self, text: &str, tape: &Tape, at: usize, out: &mut String) -> Result<bool, Stop> {
+    fn event_name(
+        &self,
+        text: &str,
+        tape: &Tape,
+        at: usize,
+        out: &mut String,
+    ) -> Result<bool, Stop> {
         let Some(selector) = self.plan.place().and_then(|p| p.event_name.as_ref()) else {
             return Ok(false);
         };
@@ -363,7 +369,12 @@ impl Judge<'_, '_> {
         let mut roots = 0;
         for (bit, root) in self.event_roots().iter().enumerate() {
             let on = frame.roots >> bit & 1 == 1;
-            if on && root.keys.get(frame.depth).is_some_and(|want| **want == *key) {
+            if on
+                && root
+                    .keys
+                    .get(frame.depth)
+                    .is_some_and(|want| **want == *key)
+            {
                 roots |= 1 << bit;
             }
         }
@@ -440,7 +451,13 @@ impl Judge<'_, '_> {
 }
 
 /// Cuts or keeps a child that was judged.
-fn settle(leaf: Leaf, frame: &mut Frame, child: Range<usize>, tape: &Tape, edits: &mut Edits) -> Next {
+fn settle(
+    leaf: Leaf,
+    frame: &mut Frame,
+    child: Range<usize>,
+    tape: &Tape,
+    edits: &mut Edits,
+) -> Next {
     match leaf {
         Leaf::Keep | Leaf::Edited => frame.commas.keep(child.end),
         Leaf::Remove => frame.commas.cut(child, next_start(tape, frame), edits),
