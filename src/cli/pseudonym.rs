@@ -29,7 +29,7 @@ pub(super) fn main(args: &Pseudonym) -> anyhow::Result<ExitCode> {
     let config = setup::config(&args.common)?;
     let policy = setup::policy(&config)?;
     let vendors = setup::vendors(&config)?;
-    let ring = setup::keys(&config, &policy)?;
+    let key = setup::key(&config, &policy)?;
     let Some(vendor) = vendors.iter().find(|v| *v.name == *args.vendor) else {
         anyhow::bail!("no vendor {:?} (`tamis vendors` lists them)", args.vendor);
     };
@@ -38,9 +38,9 @@ pub(super) fn main(args: &Pseudonym) -> anyhow::Result<ExitCode> {
         Scope::Global => "global",
     };
     let epochs = if args.all_epochs {
-        ring.all()?
+        key.epochs
     } else {
-        vec![(ring.current_epoch(), ring.current()?)]
+        vec![(key.epochs.last().and_then(|(n, _)| *n), key.current)]
     };
     let mut rows = Vec::new();
     for value in &args.values {
@@ -48,7 +48,8 @@ pub(super) fn main(args: &Pseudonym) -> anyhow::Result<ExitCode> {
             let pseudonymizer = Pseudonymizer::new(key, scope, &vendor.id_prefixes);
             let mut out = String::new();
             pseudonymizer.pseudonym(value, &Hash::default(), &mut out);
-            rows.push((value.clone(), epoch.to_string(), out));
+            let epoch = epoch.map_or("-".to_owned(), |n| n.to_string());
+            rows.push((value.clone(), epoch, out));
         }
     }
     if args.json.json {

@@ -8,10 +8,11 @@ use anyhow::{Context, bail};
 use super::{Common, output};
 use crate::catalog::{self, Vendor};
 use crate::config::{self, Config};
-use crate::keys::KeyRing;
+use crate::keys::{self, Created, KeyRing};
 use crate::policy::CompiledPolicy;
 use crate::proxy::Generation;
 use crate::scrub::Scrubber;
+use crate::sensitive::SecretKey;
 
 /// The configuration: file, then environment and flags.
 pub(super) fn config(common: &Common) -> anyhow::Result<Config> {
@@ -103,39 +104,73 @@ pub(super) fn state_dir(config: &Config) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from("/var/lib/tamis"))
 }
 
-/// The key ring of a policy, made on first use.
-pub(super) fn keys(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<KeyRing> {
+/// The pseudonym key of a policy, and where it is.
+pub(super) struct Key {
+    pub(super) current: SecretKey,
+    /// All epochs, oldest first; one without a number for a key from outside.
+    pub(super) epochs: Vec<(Option<u32>, SecretKey)>,
+    /// Where it is, in words.
+    pub(super) place: String,
+}
+
+/// The key of a policy; a ring is made on first use.
+pub(super) fn key(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<Key> {
+    let source = &*policy.pseudonyms.key;
+    if let Some(external) = keys::external(source) {
+        let current = external?;
+        return Ok(Key {
+            epochs: vec![(None, current.clone())],
+            current,
+            place: source.to_owned(),
+        });
+    }
     let dir = state_dir(config);
-    let (ring, created) = KeyRing::open_or_create(&dir, &policy.pseudonyms.key)?;
-    if created.is_new() {
+    let (ring, created) = KeyRing::open_or_create(&dir, source)?;
+    let place = dir.join("keys").join(source).display().to_string();
+    if created == Created::Yes {
         output::note(&format!(
-            "a new pseudonym key was made in {}: back it up; without it pseudonyms cannot be continued",
-            ring.place()
+            "a new pseudonym key was made in {place}: back it up; without it pseudonyms cannot be continued"
         ));
     }
-    Ok(ring)
+    Ok(Key {
+        current: ring.current(),
+        epochs: ring.epochs().map(|(n, key)| (Some(n), key.clone())).collect(),
+        place,
+    })
 }
 
 /// What judges requests.
 pub(super) fn scrubber(config: &Config) -> anyhow::Result<Scrubber> {
     let policy = policy(config)?;
-    let ring = keys(config, &policy)?;
-    Ok(Scrubber::new(
-        Arc::new(policy),
-        vendors(config)?,
-        &ring.current()?,
-    ))
+    let key = key(config, &policy)?;
+    Ok(Scrubber::new(Arc::new(policy), vendors(config)?, &key.current))
 }
 
 /// Everything that a reload replaces.
 pub(super) fn generation(common: &Common) -> anyhow::Result<Generation> {
     let config = config(common)?;
     let policy = policy(&config)?;
-    let ring = keys(&config, &policy)?;
-    let vendors = vendors(&config)?;
-    let scrubber = Scrubber::new(Arc::new(policy), vendors, &ring.current()?);
-    let state_dir = state_dir(&config);
-    Ok(Generation::new(config, scrubber, ring.place(), &state_dir))
+    let key = key(&config, &policy)?;
+    let (policy_name, policy_digest) = (policy.name.to_string(), hex(&policy.digest));
+    let scrubber = Scrubber::new(Arc::new(policy), vendors(&config)?, &key.current);
+    let state_dir = state_dir(&config).display().to_string();
+    Ok(Generation {
+        config: Arc::new(config),
+        scrubber: Arc::new(scrubber),
+        policy_name,
+        policy_digest,
+        key_location: key.place,
+        state_dir,
+    })
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }
 
 /// The vendor and endpoint named on a command line.

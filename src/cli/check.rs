@@ -1,0 +1,121 @@
+//! `tamis check`: would it start, and does it do what it says?
+
+use std::process::ExitCode;
+
+use super::{Common, output, setup};
+use crate::config::{self, Config};
+use crate::diagnostic::{Diagnostics, Severity};
+use crate::tls;
+
+/// One finding, whatever it is about.
+struct Finding {
+    severity: Severity,
+    text: String,
+}
+
+pub(super) fn main(common: &Common, json: output::Json) -> anyhow::Result<ExitCode> {
+    let mut findings = Vec::new();
+    let mut drawn = Vec::new();
+    let config = match setup::config(common) {
+        Ok(config) => Some(config),
+        Err(error) => {
+            collect(error, &mut drawn, &mut findings);
+            None
+        }
+    };
+    if let Some(config) = &config {
+        check(config, &mut drawn, &mut findings);
+    }
+    report(&drawn, &findings, config.as_ref(), json.json);
+    let errors = drawn.iter().any(Diagnostics::has_errors)
+        || findings.iter().any(|f| f.severity == Severity::Error);
+    Ok(ExitCode::from(u8::from(errors)))
+}
+
+fn check(config: &Config, drawn: &mut Vec<Diagnostics>, findings: &mut Vec<Finding>) {
+    let vendors = match setup::vendors(config) {
+        Ok(vendors) => vendors,
+        Err(error) => {
+            collect(error, drawn, findings);
+            Vec::new()
+        }
+    };
+    match config::open::policy(&config.policy) {
+        Ok((policy, mut warnings)) => {
+            let known: Vec<_> = vendors.iter().map(|v| &**v).collect();
+            policy.against(&known, &mut warnings);
+            drawn.push(warnings);
+            if let Err(error) = setup::key(config, &policy) {
+                collect(error, drawn, findings);
+            }
+        }
+        Err(errors) => drawn.push(errors),
+    }
+    if let Some(files) = &config.gateway.tls
+        && let Err(error) = tls::server_config(files)
+    {
+        findings.push(Finding {
+            severity: Severity::Error,
+            text: format!("gateway.tls: {error}"),
+        });
+    }
+}
+
+fn collect(error: anyhow::Error, drawn: &mut Vec<Diagnostics>, findings: &mut Vec<Finding>) {
+    match error.downcast::<Diagnostics>() {
+        Ok(d) => drawn.push(d),
+        Err(error) => findings.push(Finding {
+            severity: Severity::Error,
+            text: format!("{error:#}"),
+        }),
+    }
+}
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+fn report(drawn: &[Diagnostics], findings: &[Finding], config: Option<&Config>, json: bool) {
+    if json {
+        let mut all = Vec::new();
+        for d in drawn {
+            for item in &d.items {
+                let at = item.span.as_ref().map(|s| d.position(s.start));
+                all.push(serde_json::json!({
+                    "severity": word(item.severity),
+                    "code": item.code,
+                    "message": item.message,
+                    "file": d.file,
+                    "line": at.map(|(line, _)| line),
+                    "column": at.map(|(_, column)| column),
+                    "help": item.help,
+                }));
+            }
+        }
+        for finding in findings {
+            all.push(serde_json::json!({
+                "severity": word(finding.severity),
+                "message": finding.text,
+            }));
+        }
+        output::line(&format!("{:#}", serde_json::json!({ "findings": all })));
+        return;
+    }
+    for d in drawn {
+        output::diagnostics(d);
+    }
+    for finding in findings {
+        output::note(&format!("{}: {}", word(finding.severity), finding.text));
+    }
+    let count = drawn.iter().map(|d| d.items.len()).sum::<usize>() + findings.len();
+    if let Some(config) = config.filter(|_| count == 0) {
+        output::line(&format!(
+            "good: policy {}, state in {}",
+            config.policy,
+            setup::state_dir(config).display()
+        ));
+    }
+}
