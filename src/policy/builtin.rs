@@ -32,6 +32,7 @@ pub fn builtin(name: &str) -> Option<(&'static str, &'static str)> {
 mod tests {
     use super::*;
     use crate::category::DataCategory;
+    use crate::diagnostic::Diagnostics;
     use crate::policy::{CompiledPolicy, Unlisted};
 
     fn load(name: &str) -> CompiledPolicy {
@@ -51,6 +52,17 @@ mod tests {
             }
         }
         assert!(builtin("nothing").is_none());
+    }
+
+    #[test]
+    fn none_removes_what_a_catalogued_vendor_needs() {
+        let vendors = crate::catalog::load::builtin().unwrap_or_else(|d| panic!("{d}"));
+        let vendors: Vec<_> = vendors.iter().collect();
+        for (name, file, text) in BUILTINS {
+            let mut d = Diagnostics::new(*file, *text);
+            load(name).against(&vendors, &mut d);
+            assert!(d.items.is_empty(), "{d}");
+        }
     }
 
     #[test]
