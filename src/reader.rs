@@ -24,10 +24,13 @@ use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
-/// Code of a syntax error, see [`settle`].
-const SYNTAX: &str = "syntax";
-/// Code of a missing key, see [`settle`].
-const MISSING: &str = "missing-key";
+mod settle;
+mod words;
+
+pub use settle::{settle, verdict};
+pub use words::{did_you_mean, nearest, show};
+
+use settle::{MISSING, SYNTAX, syntax_message, without_echoes};
 
 /// Something and where it stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +68,7 @@ impl<'i> Document<'i> {
                 span,
             ));
         }
+        without_echoes(&mut d);
         let document = Self {
             root: root.into_inner(),
         };
@@ -475,112 +479,6 @@ impl<'d> Value<'d> {
     }
 }
 
-/// Ends the reading of a file: findings in the order of their places, without those that only
-/// follow from a syntax error (on its line, or a key missing because its line could not be read).
-#[must_use]
-pub fn settle(mut d: Diagnostics) -> Diagnostics {
-    let broken: Vec<usize> = d
-        .items
-        .iter()
-        .filter(|item| item.code == SYNTAX)
-        .map(|item| line_of(&d, item))
-        .collect();
-    if !broken.is_empty() {
-        let items = std::mem::take(&mut d.items);
-        d.items = items
-            .into_iter()
-            .filter(|item| {
-                item.code == SYNTAX
-                    || (item.code != MISSING && !broken.contains(&line_of(&d, item)))
-            })
-            .collect();
-    }
-    d.items
-        .sort_by_key(|item| item.span.as_ref().map_or(0, |span| span.start));
-    d.items.dedup();
-    d
-}
-
-/// Splits settled findings: `Ok` holds the warnings, `Err` everything.
-///
-/// # Errors
-/// All findings, when one is an error or there is no value.
-pub fn verdict<T>(value: Option<T>, d: Diagnostics) -> Result<(T, Diagnostics), Diagnostics> {
-    let d = settle(d);
-    match value {
-        Some(value) if !d.has_errors() => Ok((value, d)),
-        _ => Err(d),
-    }
-}
-
-/// The known word nearest to `word`, if one is near enough to be what was meant.
-#[must_use]
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    const LONGEST: usize = 80;
-    if word.is_empty() || word.len() > LONGEST {
-        return None;
-    }
-    let folded = word.to_lowercase().replace('-', "_");
-    let allowed = (word.chars().count() / 3).clamp(1, 3);
-    known
-        .into_iter()
-        .map(|k| (strsim::osa_distance(&folded, k), k))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, k)| k)
-}
-
-/// Help for a word that is not known: the nearest one, or all of them under `heading`.
-#[must_use]
-pub fn did_you_mean<'a>(
-    word: &str,
-    known: impl IntoIterator<Item = &'a str>,
-    heading: &str,
-) -> String {
-    let known: Vec<&str> = known.into_iter().collect();
-    if let Some(near) = nearest(word, known.iter().copied()) {
-        return format!("did you mean `{near}`?");
-    }
-    let mut list = String::new();
-    for word in &known {
-        if !list.is_empty() {
-            list.push_str(", ");
-        }
-        list.push('`');
-        list.push_str(word);
-        list.push('`');
-    }
-    format!("{heading}: {list}")
-}
-
-/// Text of the file as it may stand in a message: one line, not too long.
-#[must_use]
-pub fn show(text: &str) -> String {
-    const LONGEST: usize = 60;
-    let mut out: String = text
-        .chars()
-        .take(LONGEST)
-        .flat_map(char::escape_debug)
-        .collect();
-    if text.chars().nth(LONGEST).is_some() {
-        out.push('…');
-    }
-    out.replace("\\\"", "\"").replace("\\'", "'")
-}
-
-fn line_of(d: &Diagnostics, item: &Diagnostic) -> usize {
-    let start = item.span.as_ref().map_or(0, |span| span.start);
-    d.position(start).0
-}
-
-fn syntax_message(text: &str) -> String {
-    let text = text.strip_suffix(", expected nothing").unwrap_or(text);
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(chars).collect()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -632,11 +530,29 @@ mod tests {
         let want = [
             "x.toml:1:8: error[syntax]: string values must be quoted, expected literal string",
             "x.toml:2:9: error[syntax]: extra `=`",
-            "x.toml:2:11: error[syntax]: unexpected key or value, expected newline, `#`",
             "x.toml:3:1: error[syntax]: duplicate key",
             "x.toml:4:1: error[unknown-key]: unknown key `modes`; help: did you mean `mode`?",
         ];
         assert_eq!(found, want);
+    }
+
+    #[test]
+    fn what_follows_from_a_bracket_left_open_is_not_told() {
+        let text = "words = [\"a\", \"b\"\nname = \"x\"\n[inner]\nx = \"y\"\n";
+        assert_eq!(
+            read(text),
+            [
+                "x.toml:2:1: error[syntax]: missing comma between array elements, expected `,`; help: a bracket before this line is not closed"
+            ]
+        );
+        let text = "nmae = 1\n[inner\nz = 1\n[[rule]]\nnaem = 1\n";
+        assert_eq!(
+            read(text),
+            [
+                "x.toml:1:1: error[unknown-key]: unknown key `nmae`; help: did you mean `name`?",
+                "x.toml:2:7: error[syntax]: unclosed table, expected `]`",
+            ]
+        );
     }
 
     #[test]

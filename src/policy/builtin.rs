@@ -31,6 +31,8 @@ pub fn builtin(name: &str) -> Option<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::category::DataCategory;
+    use crate::diagnostic::Diagnostics;
     use crate::policy::{CompiledPolicy, Unlisted};
 
     fn load(name: &str) -> CompiledPolicy {
@@ -53,6 +55,17 @@ mod tests {
     }
 
     #[test]
+    fn none_removes_what_a_catalogued_vendor_needs() {
+        let vendors = crate::catalog::load::builtin().unwrap_or_else(|d| panic!("{d}"));
+        let vendors: Vec<_> = vendors.iter().collect();
+        for (name, file, text) in BUILTINS {
+            let mut d = Diagnostics::new(*file, *text);
+            load(name).against(&vendors, &mut d);
+            assert!(d.items.is_empty(), "{d}");
+        }
+    }
+
+    #[test]
     fn strict_is_an_allow_list_and_observe_only_watches() {
         assert_eq!(load("strict").unlisted, Unlisted::Drop);
         assert_eq!(load("default").unlisted, Unlisted::Keep);
@@ -67,5 +80,92 @@ mod tests {
             format!("{:#?}", both.1.rules)
         );
         assert_eq!(both.0.unlisted, both.1.unlisted);
+    }
+
+    /// What becomes of a field of this category, as long as nothing else is known of it.
+    fn decided(policy: &CompiledPolicy, key: &str, gpc: bool) -> &'static str {
+        let category = DataCategory::parse(key).unwrap();
+        let rule = policy.rules.iter().find(|rule| {
+            rule.categories.has(category)
+                && rule.fields.is_empty()
+                && rule.when.gpc.is_none_or(|want| want == gpc)
+        });
+        match (rule, policy.unlisted) {
+            (Some(rule), _) => rule.action.name(),
+            (None, Unlisted::Keep) => "unlisted: keep",
+            (None, Unlisted::Drop) => "unlisted: drop",
+        }
+    }
+
+    #[test]
+    fn what_default_lets_pass_is_known_by_name() {
+        let policy = load("default");
+        let mut kept: Vec<&str> = DataCategory::all()
+            .map(DataCategory::key)
+            .filter(|key| decided(&policy, key, false).ends_with("keep"))
+            .collect();
+        kept.retain(|key| !key.starts_with("system"));
+        assert_eq!(
+            kept,
+            [
+                "user",
+                "user.behavior",
+                "user.behavior.campaign",
+                "user.behavior.media_consumption",
+                "user.behavior.purchase_history",
+                "user.demographic.age_range",
+                "user.privacy_preferences",
+                "user.telemetry",
+            ]
+        );
+    }
+
+    #[test]
+    fn default_decides_as_it_reads() {
+        let policy = load("default");
+        for (key, without, with) in [
+            ("user.contact.email", "drop", "drop"),
+            ("user.contact.address.country", "generalize", "generalize"),
+            ("user.contact.address.city", "drop", "drop"),
+            ("user.unique_id", "hash", "random"),
+            ("user.unique_id.session", "hash", "random"),
+            ("user.account.username", "hash", "random"),
+            ("user.workplace", "hash", "random"),
+            ("user.device.device_id.advertising", "hash", "random"),
+            ("user.device.cookie_id", "hash", "random"),
+            ("user.device.ip_address", "generalize", "generalize"),
+            ("user.device.user_agent", "generalize", "generalize"),
+            ("user.device.screen", "drop", "drop"),
+            ("user.location.precise", "generalize", "generalize"),
+            ("user.behavior.browsing_history", "generalize", "generalize"),
+            ("user.behavior.browsing_history.title", "drop", "drop"),
+            ("user.behavior.campaign.click_id", "drop", "drop"),
+            ("user.behavior.search_history", "drop", "drop"),
+            ("user.content.private", "drop", "drop"),
+            ("user.demographic.gender", "drop", "drop"),
+            ("user.demographic.language", "generalize", "generalize"),
+            ("user.authorization.password", "drop", "drop"),
+            ("user.health_and_medical.record_id", "drop", "drop"),
+        ] {
+            assert_eq!(decided(&policy, key, false), without, "{key}");
+            assert_eq!(decided(&policy, key, true), with, "{key}, GPC");
+        }
+    }
+
+    #[test]
+    fn strict_lets_only_pseudonyms_pass() {
+        let policy = load("strict");
+        for category in DataCategory::all() {
+            let action = decided(&policy, category.key(), false);
+            assert!(
+                matches!(action, "hash" | "drop" | "unlisted: drop"),
+                "{category}"
+            );
+            let action = decided(&policy, category.key(), true);
+            assert!(
+                matches!(action, "random" | "drop" | "unlisted: drop"),
+                "{category}"
+            );
+        }
     }
 }

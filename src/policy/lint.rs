@@ -12,7 +12,7 @@ use super::written::{Written, WrittenRule};
 pub(super) fn lint(written: &Written<'_>, d: &mut Diagnostics) {
     duplicate_names(&written.rules, d);
     unreachable(&written.rules, d);
-    if written.rules.is_empty() && written.unlisted.is_none() {
+    if written.rules.is_empty() && written.unlisted.is_none() && !d.has_errors() {
         d.push(
             Diagnostic::warning(
                 "no-rules",
