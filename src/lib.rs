@@ -4,6 +4,7 @@
 //! them). Below `config` and `scrub`: no async, no sockets, no HTTP types.
 
 pub mod action;
+pub mod admin;
 pub mod catalog;
 pub mod category;
 pub mod cli;
@@ -14,8 +15,10 @@ pub mod detect;
 pub mod diagnostic;
 pub mod json;
 pub mod policy;
+pub mod proxy;
 pub mod reader;
 pub mod scrub;
 pub mod selector;
 pub mod sensitive;
+pub mod telemetry;
 pub mod tls;
