@@ -396,7 +396,7 @@ async fn write(io: &mut Stream, mut rest: &[u8], stall: Duration) -> Result<(), 
 }
 
 /// Status line, fields and framing, and the body if it is small; answers with what is left.
-fn reply_head<'r>(reply: &'r Reply, is_head: bool, out: &mut Vec<u8>) -> &'r [u8] {
+pub(crate) fn reply_head<'r>(reply: &'r Reply, is_head: bool, out: &mut Vec<u8>) -> &'r [u8] {
     use std::io::Write as _;
     let reason = http::StatusCode::from_u16(reply.status)
         .ok()

@@ -15,7 +15,9 @@ mod live;
 mod reply;
 mod route;
 mod serve;
+mod watch;
 mod worker;
 
 pub use live::{BoxError, Current, Generation, Live, Loader};
 pub use serve::{Handle, Server};
+pub use watch::Stamps;

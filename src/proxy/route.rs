@@ -128,11 +128,6 @@ impl Routes {
             .or(deferred)
             .map(|route| (route, route.prefix.len()))
     }
-
-    /// All routes.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Route> {
-        self.list.iter()
-    }
 }
 
 fn below(prefix: &str, path: &str) -> bool {

@@ -7,6 +7,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use super::live::Live;
+use super::reply::{Problem, Reply};
 use super::worker::Worker;
 use super::{http1, http2};
 use crate::telemetry;
@@ -148,9 +150,8 @@ async fn work(live: Arc<Live>, listeners: Vec<std::net::TcpListener>) -> usize {
 async fn accept(listener: TcpListener, worker: Arc<Worker>, tracker: TaskTracker) {
     loop {
         let accepted = tokio::select! {
-            biased;
             accepted = listener.accept() => accepted,
-            () = worker.drain.cancelled() => return,
+            () = worker.drain.cancelled() => break,
         };
         match accepted {
             Ok((tcp, peer)) => {
@@ -162,6 +163,14 @@ async fn accept(listener: TcpListener, worker: Arc<Worker>, tracker: TaskTracker
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
+    }
+    // Those who are connected already would see a reset.
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..BACKLOG {
+        let Poll::Ready(Ok((tcp, peer))) = listener.poll_accept(&mut cx) else {
+            return;
+        };
+        tracker.spawn(connection(tcp, peer.ip(), Arc::clone(&worker)));
     }
 }
 
@@ -220,18 +229,15 @@ async fn connection(tcp: TcpStream, peer: IpAddr, worker: Arc<Worker>) {
 
 /// Says 503 to a connection beyond the limit.
 async fn turn_away(mut tcp: TcpStream) {
-    const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\
-        content-type: application/problem+json\r\naccess-control-allow-origin: *\r\n\
-        content-length: 106\r\nconnection: close\r\n\r\n\
-        {\"type\":\"urn:tamis:problem:overloaded\",\"title\":\"Service unavailable\",\"status\":503,\
-        \"detail\":\"too many connections\"}";
-    let deadline = Instant::now() + Duration::from_secs(1);
+    let reply = Reply::problem(&Problem::Overloaded).closing();
+    let mut busy = Vec::new();
+    http1::reply_head(&reply, false, &mut busy);
     let goodbye = async {
-        tcp.write_all(BUSY).await?;
+        tcp.write_all(&busy).await?;
         tcp.shutdown().await?;
         let mut sink = [0u8; 1024];
         while tcp.read(&mut sink).await? > 0 {}
         io::Result::Ok(())
     };
-    let _ = timeout_at(deadline, goodbye).await;
+    let _ = timeout_at(Instant::now() + Duration::from_secs(1), goodbye).await;
 }
