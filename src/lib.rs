@@ -4,16 +4,21 @@
 //! them). Below `config` and `scrub`: no async, no sockets, no HTTP types.
 
 pub mod action;
+pub mod admin;
 pub mod catalog;
 pub mod category;
 pub mod cli;
 pub mod codec;
 pub mod config;
+pub mod deliver;
 pub mod detect;
 pub mod diagnostic;
 pub mod json;
 pub mod policy;
+pub mod proxy;
 pub mod reader;
 pub mod scrub;
 pub mod selector;
 pub mod sensitive;
+pub mod telemetry;
+pub mod tls;

@@ -1,0 +1,92 @@
+//! `tamis run`: the proxy, its admin listener, signals and the watch on files.
+//!
+//! SIGHUP, a change of a file and `POST /reload` load anew; SIGTERM and SIGINT drain and end with
+//! status 0. A second signal ends at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::Admin;
+use crate::proxy::{Handle, Live, Loader, Server, Stamps};
+use crate::telemetry;
+
+/// How often files are looked at.
+const WATCH: Duration = Duration::from_secs(2);
+
+/// Runs until a signal ends it. Logging is to be started before (`telemetry::init`).
+pub fn run(loader: Loader) -> anyhow::Result<()> {
+    let live = Live::start(loader).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .build()
+        .context("no runtime")?;
+    runtime.block_on(async {
+        // Signals first: one that comes during the start is not lost.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let admin = Admin::bind(&live)?;
+        let gateway = Server::start(&live, 0).context("gateway listener")?;
+        summary(&live);
+        let admin_end = CancellationToken::new();
+        let admin = tokio::task::spawn(admin.serve(admin_end.clone()));
+        let mut stamps = Stamps::of(&live.current().generation.config);
+        let mut watch = tokio::time::interval(WATCH);
+        watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let cause = tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => "sighup",
+                _ = watch.tick() => {
+                    let now = Stamps::of(&live.current().generation.config);
+                    if now == stamps {
+                        continue;
+                    }
+                    "file change"
+                }
+            };
+            // Looked at before the load, so that a change during it is seen the next time.
+            let before = Stamps::of(&live.current().generation.config);
+            let reloading = Arc::clone(&live);
+            // A refusal is logged and shown; the old generation goes on.
+            let _ = tokio::task::spawn_blocking(move || reloading.reload(cause)).await;
+            stamps = before.carried_to(&live.current().generation.config);
+        }
+        tokio::select! {
+            () = drain(&live, gateway) => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        admin_end.cancel();
+        let _ = admin.await;
+        anyhow::Ok(())
+    })?;
+    // A reload or a body may still be at work; nothing waits for it.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+fn summary(live: &Live) {
+    let current = live.current();
+    let generation = &current.generation;
+    telemetry::started(
+        generation.scrubber.vendors().len(),
+        &generation.policy_name,
+        &generation.policy_digest,
+        &generation.key_location,
+        &generation.state_dir,
+    );
+}
+
+async fn drain(live: &Live, gateway: Handle) {
+    telemetry::drain_started(live.current().generation.config.limits.drain_timeout);
+    gateway.shutdown();
+    let left = tokio::task::spawn_blocking(|| gateway.join()).await;
+    telemetry::drain_ended(left.unwrap_or(0));
+}

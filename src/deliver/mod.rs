@@ -1,0 +1,18 @@
+//! Delivery: clean requests to vendors, over HTTP/1.1, plain or TLS.
+//!
+//! Takes nothing but a [`CleanRequest`](crate::scrub::CleanRequest), adds only framing and the
+//! upstream's own `Host`, and never looks into a body. A POST of which a byte may have been read is
+//! never sent twice.
+
+mod answer;
+mod client;
+mod error;
+pub(crate) mod grammar;
+mod pool;
+mod upstream;
+mod write;
+
+pub use answer::Answer;
+pub use client::{Client, Limits};
+pub use error::DeliverError;
+pub use upstream::{Origin, Upstream, UpstreamError};

@@ -1,0 +1,363 @@
+//! What happens to a request, whatever the HTTP version: admit it by its head, then scrub, deliver
+//! and account. The file to read first.
+//!
+//! Never looks into a body: the engine does, and gives back what may leave.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::client_addr::client_addr;
+use super::cors::{self, Cors};
+use super::head::Seen;
+use super::live::Current;
+use super::reply::{Problem, Reply};
+use super::route::check_path;
+use super::worker::Worker;
+use crate::catalog::{Endpoint, Found, Kind, Vendor};
+use crate::deliver::grammar::Framing;
+use crate::deliver::{self, Answer, Upstream};
+use crate::scrub::{CleanRequest, RawRequest, Refusal, Report, Scratch, Verdict};
+use crate::telemetry::{self, Outcome};
+
+/// Bodies larger than this are scrubbed off the event loop.
+const LARGE: usize = 1 << 20;
+/// Largest answer to telemetry and queries.
+const ANSWER: usize = 4 << 20;
+/// Largest answer to a script's request.
+const ASSET: usize = 16 << 20;
+
+/// A request that may send its body.
+pub(crate) struct Admitted {
+    vendor: usize,
+    endpoint: usize,
+    /// Where the vendor's path begins.
+    rest: usize,
+    /// A route's or a flag's upstream.
+    upstream: Option<Upstream>,
+    pub(crate) cors: Cors,
+    pub(crate) limit: usize,
+}
+
+/// Judges a head: route, endpoint, CORS, lengths. An answer here means that the body is not wanted.
+pub(crate) fn admit(current: &Current, seen: &Seen<'_>) -> Result<Admitted, Reply> {
+    let allowed = &current.generation.config.gateway.allowed_origins;
+    let cors = Cors::of(seen.headers, allowed).map_err(|problem| Reply::problem(&problem))?;
+    admit_from(current, seen, &cors).map_err(|refused| match refused {
+        Refused::Problem(problem) => cors.marked(Reply::problem(&problem)),
+        Refused::Reply(reply) => reply,
+    })
+}
+
+enum Refused {
+    Problem(Problem),
+    Reply(Reply),
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+fn admit_from(current: &Current, seen: &Seen<'_>, cors: &Cors) -> Result<Admitted, Refused> {
+    check_path(seen.path)?;
+    if matches!(seen.method, "TRACE" | "CONNECT") {
+        return Err(Problem::Method("GET, POST, OPTIONS".into()).into());
+    }
+    let (route, rest) = current
+        .routes
+        .find(seen.host, seen.path)
+        .ok_or(Problem::Route)?;
+    let path = seen.path.get(rest..).unwrap_or("");
+    let scrubber = &current.generation.scrubber;
+    let vendor = scrubber.vendors().get(route.vendor).ok_or(Problem::Route)?;
+    if seen.method == "OPTIONS" {
+        return Err(options(vendor, path, cors, seen.headers));
+    }
+    let (at, endpoint) = match vendor.find(seen.method, path) {
+        Found::Endpoint(at, endpoint) => (at, endpoint),
+        Found::Method(methods) => return Err(Problem::Method(methods.join(", ")).into()),
+        Found::Nothing => return Err(Problem::Endpoint.into()),
+    };
+    check_length(seen, endpoint, route.body)?;
+    Ok(Admitted {
+        vendor: route.vendor,
+        endpoint: at,
+        rest,
+        upstream: route.upstream.clone(),
+        cors: cors.clone(),
+        limit: route.body,
+    })
+}
+
+/// The answer to `OPTIONS`: only on paths that the catalog knows.
+fn options(vendor: &Vendor, path: &str, cors: &Cors, headers: &[(&str, &str)]) -> Refused {
+    let mut methods: Vec<&str> = Vec::new();
+    for endpoint in &vendor.endpoints {
+        if endpoint.paths.iter().any(|pattern| pattern.matches(path)) {
+            for method in &endpoint.methods {
+                if !methods.contains(&&**method) {
+                    methods.push(method);
+                }
+            }
+        }
+    }
+    if methods.is_empty() {
+        return Refused::Problem(Problem::Endpoint);
+    }
+    Refused::Reply(cors::preflight(cors, &methods, headers))
+}
+
+/// Refuses bodies where the method has none, none where one is needed, and too long ones.
+fn check_length(seen: &Seen<'_>, endpoint: &Endpoint, limit: usize) -> Result<(), Problem> {
+    let bodiless = matches!(seen.method, "GET" | "HEAD");
+    match seen.framing {
+        Framing::Chunked | Framing::Length(1..) if bodiless => {
+            Err(Problem::Malformed("a request with this method has no body"))
+        }
+        Framing::Length(length) if length > limit as u64 => Err(Problem::BodyTooLarge),
+        Framing::None if !bodiless && seen.method != "DELETE" => Err(Problem::LengthRequired),
+        Framing::Length(0) if needs_body(seen, endpoint) => Err(Problem::Malformed(EMPTY)),
+        Framing::None | Framing::Chunked | Framing::Length(_) => Ok(()),
+    }
+}
+
+const EMPTY: &str = "this endpoint needs a body";
+
+/// An endpoint that also takes GET can carry everything in its query, as beacons do.
+fn needs_body(seen: &Seen<'_>, endpoint: &Endpoint) -> bool {
+    let by_query = seen.query.is_some_and(|q| !q.is_empty())
+        && endpoint.methods.iter().any(|m| &**m == "GET");
+    !matches!(seen.method, "GET" | "HEAD" | "DELETE") && !endpoint.bodies.is_empty() && !by_query
+}
+
+/// What the engine decided, without a borrow of it.
+enum Judged {
+    Forward(CleanRequest),
+    Answer(Reply),
+    Refuse(Refusal),
+}
+
+/// A request with its body, scrubbed, delivered, answered and counted.
+///
+/// `message` owns the bytes that `view` reads, so that a large body can move to another thread.
+pub(crate) async fn process<M>(
+    worker: &Worker,
+    current: &Arc<Current>,
+    admitted: &Admitted,
+    peer: IpAddr,
+    message: M,
+) -> (Reply, Option<M>)
+where
+    M: Message,
+{
+    let started = Instant::now();
+    let metrics = &worker.live.metrics;
+    metrics.bytes_in.inc_by(message.body_len() as u64);
+    let (judged, report, message) = scrub(worker, current, admitted, peer, message).await;
+    if let Some(vendor) = current.metrics.get(admitted.vendor) {
+        vendor.report(&report);
+    }
+    let (mut reply, outcome) = match judged {
+        Some(Judged::Forward(clean)) => {
+            metrics.bytes_out.inc_by(clean.body().len() as u64);
+            forward(worker, current, admitted, &clean).await
+        }
+        Some(Judged::Answer(reply)) => (reply, Outcome::Answered),
+        Some(Judged::Refuse(refusal)) => refused(current, admitted, refusal),
+        None => (Reply::problem(&Problem::Internal), Outcome::Unavailable),
+    };
+    admitted.cors.mark(&mut reply);
+    account(current, admitted, &reply, outcome, &report, started.elapsed());
+    (reply, message)
+}
+
+/// A whole request that can be read in place.
+pub(crate) trait Message: Send + 'static {
+    /// Bytes of the body.
+    fn body_len(&self) -> usize;
+    /// Head and body.
+    fn with<R>(&self, f: impl FnOnce(&Seen<'_>, &[u8]) -> R) -> R;
+}
+
+async fn scrub<M: Message>(
+    worker: &Worker,
+    current: &Arc<Current>,
+    admitted: &Admitted,
+    peer: IpAddr,
+    message: M,
+) -> (Option<Judged>, Report, Option<M>) {
+    let place = Place {
+        vendor: admitted.vendor,
+        endpoint: admitted.endpoint,
+        rest: admitted.rest,
+        limit: admitted.limit,
+        peer,
+    };
+    if message.body_len() <= LARGE {
+        let mut scratch = worker.scratch();
+        let judged = judge(current, &place, &message, &mut scratch);
+        let report = scratch.report().clone();
+        return (Some(judged), report, Some(message));
+    }
+    let current = Arc::clone(current);
+    let task = tokio::task::spawn_blocking(move || {
+        let mut scratch = Scratch::new();
+        let judged = judge(&current, &place, &message, &mut scratch);
+        (judged, scratch.report().clone(), message)
+    });
+    match task.await {
+        Ok((judged, report, message)) => (Some(judged), report, Some(message)),
+        // The engine panicked: this request fails, its neighbours do not.
+        Err(_) => (None, Report::default(), None),
+    }
+}
+
+/// Where a request goes, by value.
+struct Place {
+    vendor: usize,
+    endpoint: usize,
+    rest: usize,
+    limit: usize,
+    peer: IpAddr,
+}
+
+fn judge<M: Message>(
+    current: &Current,
+    place: &Place,
+    message: &M,
+    scratch: &mut Scratch,
+) -> Judged {
+    message.with(|seen, body| {
+        let config = &current.generation.config;
+        let raw = RawRequest {
+            vendor: place.vendor,
+            endpoint: place.endpoint,
+            method: seen.method,
+            path: seen.path.get(place.rest..).unwrap_or(""),
+            query: seen.query,
+            headers: seen.headers,
+            body,
+            client_ip: client_addr(place.peer, seen.headers, &config.gateway.trusted_proxies),
+            body_limit: place.limit,
+        };
+        match current.generation.scrubber.scrub(&raw, scratch) {
+            Verdict::Forward(clean) => Judged::Forward(clean),
+            Verdict::Answer(answer) => Judged::Answer(match answer {
+                None => Reply::new(200, "", ""),
+                Some(answer) => {
+                    Reply::new(answer.status, &answer.content_type, answer.body.as_bytes())
+                }
+            }),
+            Verdict::Refuse(refusal) => Judged::Refuse(refusal),
+        }
+    })
+}
+
+fn refused(current: &Current, admitted: &Admitted, refusal: Refusal) -> (Reply, Outcome) {
+    match refusal {
+        Refusal::Decode(error) => {
+            if let Some(metrics) = endpoint_metrics(current, admitted) {
+                metrics.decode_error(error);
+            }
+            (Reply::problem(&Problem::Decode(error)), Outcome::Undecodable)
+        }
+        Refusal::Policy => (Reply::problem(&Problem::Policy), Outcome::Rejected),
+    }
+}
+
+async fn forward(
+    worker: &Worker,
+    current: &Current,
+    admitted: &Admitted,
+    clean: &CleanRequest,
+) -> (Reply, Outcome) {
+    let Some(endpoint) = endpoint(current, admitted) else {
+        return (Reply::problem(&Problem::Internal), Outcome::Unavailable);
+    };
+    let Some(upstream) = upstream(current, admitted, clean) else {
+        let problem = Problem::Deliver(deliver::DeliverError::Upstream);
+        return (Reply::problem(&problem), Outcome::Upstream);
+    };
+    let asset = endpoint.kind == Kind::Asset;
+    let limits = deliver::Limits {
+        timeout: current.generation.config.limits.upstream_timeout,
+        body: if asset { ASSET } else { ANSWER },
+    };
+    let allow = |name: &str| answer_header(name, asset, endpoint);
+    let sent = Instant::now();
+    let tls = &current.client_tls;
+    let answer = worker.client.send(clean, upstream, tls, limits, &allow).await;
+    if let Some(metrics) = endpoint_metrics(current, admitted) {
+        metrics.upstream(sent.elapsed());
+    }
+    match answer {
+        Ok(answer) => (handed_on(answer), Outcome::Forwarded),
+        Err(error) => (Reply::problem(&Problem::Deliver(error)), Outcome::Upstream),
+    }
+}
+
+/// A flag's or route's upstream, else the endpoint's own, else the vendor's.
+fn upstream<'c>(
+    current: &'c Current,
+    admitted: &'c Admitted,
+    clean: &CleanRequest,
+) -> Option<&'c Upstream> {
+    if let Some(upstream) = &admitted.upstream {
+        return Some(upstream);
+    }
+    let vendors = current.generation.scrubber.vendors();
+    let vendor = vendors.get(admitted.vendor)?;
+    current.upstream(clean.upstream().unwrap_or(&vendor.upstream))
+}
+
+/// The allow list of answers: nothing that acts on the client's origin or follows it.
+fn answer_header(name: &str, asset: bool, endpoint: &Endpoint) -> bool {
+    match name {
+        "content-type" | "content-encoding" | "cache-control" | "expires" | "retry-after" => true,
+        "last-modified" | "etag" => asset,
+        _ => endpoint.answer_headers.iter().any(|allowed| **allowed == *name),
+    }
+}
+
+fn handed_on(answer: Answer) -> Reply {
+    let mut reply = Reply::new(answer.status, "", answer.body);
+    for (name, value) in answer.headers {
+        reply.headers.push((name.into_string().into(), value.into()));
+    }
+    reply
+}
+
+fn account(
+    current: &Current,
+    admitted: &Admitted,
+    reply: &Reply,
+    outcome: Outcome,
+    report: &Report,
+    took: Duration,
+) {
+    if let Some(metrics) = endpoint_metrics(current, admitted) {
+        metrics.done(outcome, took);
+    }
+    let vendors = current.generation.scrubber.vendors();
+    if let (Some(vendor), Some(endpoint)) =
+        (vendors.get(admitted.vendor), endpoint(current, admitted))
+    {
+        let events = (report.events_in, report.events_out);
+        telemetry::request_done(&vendor.name, &endpoint.name, reply.status, events, took);
+    }
+}
+
+fn endpoint<'c>(current: &'c Current, admitted: &Admitted) -> Option<&'c Endpoint> {
+    let vendor = current.generation.scrubber.vendors().get(admitted.vendor)?;
+    vendor.endpoints.get(admitted.endpoint)
+}
+
+fn endpoint_metrics<'c>(
+    current: &'c Current,
+    admitted: &Admitted,
+) -> Option<&'c telemetry::EndpointMetrics> {
+    let vendor = current.metrics.get(admitted.vendor)?;
+    vendor.endpoints.get(admitted.endpoint)
+}

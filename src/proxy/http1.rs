@@ -1,0 +1,428 @@
+//! HTTP/1.1 and 1.0 at the door: one connection, request by request.
+//!
+//! Invariant: one owner of the connection's state. A body that was not read is never taken for the
+//! next request: the connection is drained within bounds and closed. Requests are answered in order.
+
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::budget::Share;
+use super::handle::{self, Message};
+use super::head::{self, Head, Seen};
+use super::http2;
+use super::reply::{Problem, Reply};
+use super::worker::Worker;
+use crate::config::Limits;
+use crate::deliver::grammar::{Chunks, Framing, Scanner};
+use crate::tls::Stream;
+
+/// Bytes read at once while a head is awaited.
+const CHUNK: usize = 4 << 10;
+/// Buffers beyond this size are given back between requests.
+const KEEP: usize = 64 << 10;
+/// What is read and dropped after a closing answer, in time and bytes.
+const LINGER: (Duration, usize) = (Duration::from_secs(2), 32 << 20);
+/// How HTTP/2 begins when nobody said so before.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// One connection.
+struct Conn {
+    io: Stream,
+    buf: Vec<u8>,
+    out: Vec<u8>,
+    peer: IpAddr,
+    worker: Arc<Worker>,
+    limits: Limits,
+}
+
+/// How a connection goes on after a request.
+enum Next {
+    /// Another request may come.
+    Keep,
+    /// Say goodbye and wait for the peer to hang up.
+    Close,
+    /// The peer is gone, or never spoke.
+    Drop,
+    /// The peer speaks HTTP/2.
+    Http2,
+}
+
+/// Why reading stopped.
+enum Stop {
+    Problem(Problem),
+    Gone,
+}
+
+impl<T: Into<Problem>> From<T> for Stop {
+    fn from(problem: T) -> Self {
+        Self::Problem(problem.into())
+    }
+}
+
+/// Serves a connection to its end; the first head must be whole by `deadline`.
+pub(crate) async fn serve(
+    io: Stream,
+    peer: IpAddr,
+    worker: Arc<Worker>,
+    limits: Limits,
+    deadline: Instant,
+) {
+    let mut conn = Conn {
+        io,
+        buf: Vec::with_capacity(CHUNK),
+        out: Vec::new(),
+        peer,
+        worker,
+        limits,
+    };
+    let mut first = Some(deadline);
+    loop {
+        match conn.turn(first.take()).await {
+            Next::Keep => {}
+            Next::Close => return conn.linger().await,
+            Next::Drop => return,
+            Next::Http2 => {
+                let Conn {
+                    io,
+                    buf,
+                    worker,
+                    limits,
+                    ..
+                } = conn;
+                return http2::serve(io, buf, peer, worker, limits).await;
+            }
+        }
+    }
+}
+
+impl Conn {
+    /// One request and its answer.
+    async fn turn(&mut self, first: Option<Instant>) -> Next {
+        let deadline = match self.first_bytes(first).await {
+            Ok(deadline) => deadline,
+            Err(next) => return next,
+        };
+        if first.is_some() {
+            match self.is_http2(deadline).await {
+                Ok(true) => return Next::Http2,
+                Ok(false) => {}
+                Err(stop) => return self.stopped(stop).await,
+            }
+        }
+        match self.head(deadline).await {
+            Ok(head) => self.request(head).await,
+            Err(stop) => self.stopped(stop).await,
+        }
+    }
+
+    /// Waits for a request to begin; answers with the time by which its head must be whole.
+    async fn first_bytes(&mut self, first: Option<Instant>) -> Result<Instant, Next> {
+        if self.buf.is_empty() {
+            let wait = first.unwrap_or_else(|| Instant::now() + self.limits.idle_timeout);
+            self.buf.reserve(CHUNK);
+            tokio::select! {
+                biased;
+                read = timeout_at(wait, self.io.read_buf(&mut self.buf)) => match read {
+                    Ok(Ok(1..)) => {}
+                    Ok(Ok(0) | Err(_)) | Err(_) => return Err(Next::Drop),
+                },
+                () = self.worker.drain.cancelled() => return Err(Next::Close),
+            }
+        }
+        Ok(first.unwrap_or_else(|| Instant::now() + self.limits.header_timeout))
+    }
+
+    /// Tells the preface of HTTP/2 from a request line.
+    async fn is_http2(&mut self, deadline: Instant) -> Result<bool, Stop> {
+        loop {
+            let common = self.buf.len().min(PREFACE.len());
+            if self.buf.get(..common) != PREFACE.get(..common) {
+                return Ok(false);
+            }
+            if common == PREFACE.len() {
+                return Ok(true);
+            }
+            self.more(deadline).await?;
+        }
+    }
+
+    async fn head(&mut self, deadline: Instant) -> Result<Head, Stop> {
+        let mut scanner = Scanner::default();
+        loop {
+            if let Some(head) = head::read(&mut scanner, &mut self.buf, &self.limits)? {
+                return Ok(head);
+            }
+            self.more(deadline).await?;
+        }
+    }
+
+    async fn request(&mut self, head: Head) -> Next {
+        let worker = Arc::clone(&self.worker);
+        let current = worker.live.current();
+        self.limits.clone_from(&current.generation.config.limits);
+        let admitted = {
+            let headers = head.headers(&self.buf);
+            let seen = head.seen(&self.buf, &headers);
+            handle::admit(&current, &seen).map_err(|reply| {
+                let plain = matches!(seen.method, "GET" | "HEAD" | "OPTIONS");
+                let bare = matches!(head.framing, Framing::None | Framing::Length(0));
+                (reply, bare && plain)
+            })
+        };
+        let is_head = head.is_head(&self.buf);
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err((mut reply, bare)) => {
+                worker.live.metrics.refused_if_error(reply.status);
+                let keep = bare && head.keep_alive;
+                reply.close = !keep;
+                let next = self.answer(&reply, is_head).await;
+                self.consume(head.len);
+                return next;
+            }
+        };
+        let mut share = worker.live.budget.share();
+        let (body, used) = match self.body(&head, admitted.limit, &mut share).await {
+            Ok(found) => found,
+            Err(Stop::Gone) => return Next::Drop,
+            Err(Stop::Problem(problem)) => {
+                worker.live.metrics.refused(problem.status());
+                let reply = admitted.cors.marked(Reply::problem(&problem)).closing();
+                return self.answer(&reply, is_head).await;
+            }
+        };
+        let keep_alive = head.keep_alive;
+        let whole = Whole {
+            buf: std::mem::take(&mut self.buf),
+            head,
+            body,
+        };
+        let (mut reply, whole) =
+            handle::process(&worker, &current, &admitted, self.peer, whole).await;
+        match whole {
+            Some(whole) => self.buf = whole.buf,
+            None => reply.close = true,
+        }
+        drop(share);
+        reply.close |= !keep_alive || worker.drain.is_cancelled();
+        self.consume(used);
+        self.answer(&reply, is_head).await
+    }
+
+    /// Reads the body; answers with its place and the bytes of the whole request.
+    async fn body(
+        &mut self,
+        head: &Head,
+        limit: usize,
+        share: &mut Share<'_>,
+    ) -> Result<(Body, usize), Stop> {
+        let deadline = Instant::now() + self.limits.body_timeout;
+        match head.framing {
+            Framing::None => Ok((Body::InPlace(head.len..head.len), head.len)),
+            Framing::Length(length) => {
+                let end = usize::try_from(length)
+                    .ok()
+                    .and_then(|length| head.len.checked_add(length))
+                    .ok_or(Problem::BodyTooLarge)?;
+                if self.buf.len() < end {
+                    self.proceed(head).await?;
+                }
+                while self.buf.len() < end {
+                    self.more(deadline).await?;
+                    if !share.cover(self.buf.len()) {
+                        return Err(Problem::Overloaded.into());
+                    }
+                }
+                Ok((Body::InPlace(head.len..end), end))
+            }
+            Framing::Chunked => {
+                let (mut used, mut body, mut chunks) = (head.len, Vec::new(), Chunks::new(limit));
+                let mut asked = false;
+                loop {
+                    let fresh = self.buf.get(used..).unwrap_or(&[]);
+                    let (more, done) = chunks.advance(fresh, &mut body)?;
+                    used += more;
+                    if done {
+                        return Ok((Body::Apart(body), used));
+                    }
+                    if !share.cover(body.len()) {
+                        return Err(Problem::Overloaded.into());
+                    }
+                    if !std::mem::replace(&mut asked, true) {
+                        self.proceed(head).await?;
+                    }
+                    if used > head.len {
+                        self.buf.drain(head.len..used.min(self.buf.len()));
+                        used = head.len;
+                    }
+                    self.more(deadline).await?;
+                }
+            }
+        }
+    }
+
+    /// Says `100 Continue` to a client that waits for it.
+    async fn proceed(&mut self, head: &Head) -> Result<(), Stop> {
+        if head.expects && self.buf.len() <= head.len {
+            let stall = self.limits.body_timeout;
+            write(&mut self.io, b"HTTP/1.1 100 Continue\r\n\r\n", stall)
+                .await
+                .map_err(|()| Stop::Gone)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what has come; the end of the stream is an end of the request as well.
+    async fn more(&mut self, deadline: Instant) -> Result<(), Stop> {
+        if self.buf.capacity() - self.buf.len() < CHUNK / 2 {
+            self.buf.reserve(self.buf.len().clamp(CHUNK, 1 << 20));
+        }
+        match timeout_at(deadline, self.io.read_buf(&mut self.buf)).await {
+            Ok(Ok(1..)) => Ok(()),
+            Ok(Ok(0) | Err(_)) => Err(Stop::Gone),
+            Err(_) => Err(Problem::Slow.into()),
+        }
+    }
+
+    async fn stopped(&mut self, stop: Stop) -> Next {
+        match stop {
+            Stop::Gone => Next::Drop,
+            Stop::Problem(problem) => {
+                self.worker.live.metrics.refused(problem.status());
+                let reply = Reply::problem(&problem).closing();
+                self.answer(&reply, false).await
+            }
+        }
+    }
+
+    /// Writes an answer, head and body in one write where the body is small.
+    async fn answer(&mut self, reply: &Reply, is_head: bool) -> Next {
+        self.out.clear();
+        let rest = reply_head(reply, is_head, &mut self.out);
+        let stall = self.limits.body_timeout;
+        let mut sent = write(&mut self.io, &self.out, stall).await;
+        if sent.is_ok() && !rest.is_empty() {
+            sent = write(&mut self.io, rest, stall).await;
+        }
+        if self.out.capacity() > 2 * KEEP {
+            self.out = Vec::new();
+        }
+        match (sent, reply.close) {
+            (Err(()), _) => Next::Drop,
+            (Ok(()), true) => Next::Close,
+            (Ok(()), false) => Next::Keep,
+        }
+    }
+
+    /// Takes a request off the buffer; what is left is the next one's beginning.
+    fn consume(&mut self, used: usize) {
+        if used >= self.buf.len() {
+            self.buf.clear();
+        } else {
+            self.buf.drain(..used);
+        }
+        if self.buf.capacity() > KEEP && self.buf.len() < KEEP {
+            self.buf.shrink_to(CHUNK);
+        }
+    }
+
+    /// Reads and drops what still comes, so that the client sees the answer and not a reset.
+    async fn linger(mut self) {
+        let (time, bytes) = LINGER;
+        let deadline = Instant::now() + time;
+        if timeout_at(deadline, self.io.shutdown()).await.is_err() {
+            return;
+        }
+        let mut seen = 0;
+        while seen < bytes {
+            self.buf.clear();
+            self.buf.reserve(KEEP);
+            match timeout_at(deadline, self.io.read_buf(&mut self.buf)).await {
+                Ok(Ok(count @ 1..)) => seen += count,
+                Ok(Ok(0) | Err(_)) | Err(_) => return,
+            }
+        }
+    }
+}
+
+/// A whole request in the connection's buffer.
+struct Whole {
+    buf: Vec<u8>,
+    head: Head,
+    body: Body,
+}
+
+enum Body {
+    InPlace(Range<usize>),
+    Apart(Vec<u8>),
+}
+
+impl Message for Whole {
+    fn body_len(&self) -> usize {
+        match &self.body {
+            Body::InPlace(range) => range.len(),
+            Body::Apart(body) => body.len(),
+        }
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&Seen<'_>, &[u8]) -> R) -> R {
+        let headers = self.head.headers(&self.buf);
+        let seen = self.head.seen(&self.buf, &headers);
+        let body = match &self.body {
+            Body::InPlace(range) => self.buf.get(range.clone()).unwrap_or(&[]),
+            Body::Apart(body) => body,
+        };
+        f(&seen, body)
+    }
+}
+
+/// Writes all, as long as the peer takes some of it in time.
+async fn write(io: &mut Stream, mut rest: &[u8], stall: Duration) -> Result<(), ()> {
+    while !rest.is_empty() {
+        match timeout(stall, io.write(rest)).await {
+            Ok(Ok(count @ 1..)) => rest = rest.get(count..).unwrap_or(&[]),
+            Ok(Ok(0) | Err(_)) | Err(_) => return Err(()),
+        }
+    }
+    match timeout(stall, io.flush()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(()),
+    }
+}
+
+/// Status line, fields and framing, and the body if it is small; answers with what is left.
+pub(crate) fn reply_head<'r>(reply: &'r Reply, is_head: bool, out: &mut Vec<u8>) -> &'r [u8] {
+    use std::io::Write as _;
+    let reason = http::StatusCode::from_u16(reply.status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("Answer");
+    // Writing into a Vec does not fail.
+    let _ = write!(out, "HTTP/1.1 {} {reason}\r\n", reply.status);
+    for (name, value) in &reply.headers {
+        for part in [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    }
+    let bare = is_head || matches!(reply.status, 204 | 304);
+    if !bare {
+        let _ = write!(out, "content-length: {}\r\n", reply.body.len());
+    }
+    if reply.close {
+        out.extend_from_slice(b"connection: close\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+    if bare {
+        return &[];
+    }
+    if reply.body.len() > KEEP {
+        return &reply.body;
+    }
+    out.extend_from_slice(&reply.body);
+    &[]
+}

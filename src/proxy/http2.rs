@@ -1,0 +1,316 @@
+//! HTTP/2 at the door, by hyper with every limit set.
+//!
+//! Invariant: `:authority` is there and equals `host`; only data frames are read of a body, so a
+//! trailer goes nowhere.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, timeout_at};
+
+use super::handle::{self, Message};
+use super::head::{HeaderView, Seen};
+use super::reply::{Problem, Reply};
+use super::route::host_name;
+use super::worker::Worker;
+use crate::config::Limits;
+use crate::deliver::grammar::Framing;
+use crate::tls::Stream;
+
+/// Requests at once on one connection.
+const STREAMS: u32 = 100;
+/// Resets, from either side, that a connection survives.
+const RESETS: usize = 50;
+
+/// Serves a connection whose first bytes have been read.
+pub(crate) async fn serve(
+    io: Stream,
+    read: Vec<u8>,
+    peer: IpAddr,
+    worker: Arc<Worker>,
+    limits: Limits,
+) {
+    let activity = Arc::new(Activity::default());
+    let service = service_fn({
+        let (worker, activity) = (Arc::clone(&worker), Arc::clone(&activity));
+        move |request| {
+            let (worker, activity) = (Arc::clone(&worker), activity.enter());
+            async move {
+                let reply = request_in(&worker, peer, request).await;
+                drop(activity);
+                Ok::<_, Infallible>(response(reply))
+            }
+        }
+    });
+    let io = TokioIo::new(Rewound { read, at: 0, io });
+    let mut connection = pin!(builder(&limits).serve_connection(io, service));
+    let mut wait = limits.header_timeout;
+    let mut seen = 0;
+    loop {
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = worker.drain.cancelled() => break,
+            () = tokio::time::sleep(wait) => {
+                let begun = activity.begun.load(Ordering::Relaxed);
+                if begun == seen && activity.open.load(Ordering::Relaxed) == 0 {
+                    break;
+                }
+                seen = begun;
+                wait = limits.idle_timeout;
+            }
+        }
+    }
+    connection.as_mut().graceful_shutdown();
+    // A peer that neither ends its streams nor reads their answers is cut off.
+    let _ = tokio::time::timeout(limits.drain_timeout, connection).await;
+}
+
+fn builder(limits: &Limits) -> hyper::server::conn::http2::Builder<TokioExecutor> {
+    let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(RESETS)
+        .max_send_buf_size(256 << 10)
+        .initial_stream_window_size(256 << 10)
+        .initial_connection_window_size(1 << 20)
+        .auto_date_header(false);
+    builder
+}
+
+#[derive(Default)]
+struct Activity {
+    begun: AtomicUsize,
+    open: AtomicUsize,
+}
+
+struct Entered(Arc<Activity>);
+
+impl Activity {
+    fn enter(self: &Arc<Self>) -> Entered {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Entered(Arc::clone(self))
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn request_in(worker: &Worker, peer: IpAddr, request: Request<Incoming>) -> Reply {
+    let current = worker.live.current();
+    let limits = &current.generation.config.limits;
+    let (parts, mut body) = request.into_parts();
+    let refuse = |problem: Problem| {
+        worker.live.metrics.refused(problem.status());
+        Reply::problem(&problem)
+    };
+    let framing = match check_head(&parts, &body, limits) {
+        Ok(framing) => framing,
+        Err(problem) => return refuse(problem),
+    };
+    let mut whole = Whole {
+        parts,
+        framing,
+        body: Vec::new(),
+    };
+    let admitted = match whole.with(|seen, _| handle::admit(&current, seen)) {
+        Ok(admitted) => admitted,
+        Err(reply) => {
+            worker.live.metrics.refused_if_error(reply.status);
+            return reply;
+        }
+    };
+    let deadline = Instant::now() + limits.body_timeout;
+    let mut share = worker.live.budget.share();
+    loop {
+        let problem = match timeout_at(deadline, body.frame()).await {
+            Err(_) => Problem::Slow,
+            Ok(None) => break,
+            Ok(Some(Err(_))) => Problem::Malformed("the body ended before it was whole"),
+            Ok(Some(Ok(frame))) => {
+                let data = frame.into_data().unwrap_or_default();
+                if whole.body.len() + data.len() > admitted.limit {
+                    Problem::BodyTooLarge
+                } else if !share.cover(whole.body.len() + data.len()) {
+                    Problem::Overloaded
+                } else {
+                    whole.body.extend_from_slice(&data);
+                    continue;
+                }
+            }
+        };
+        return admitted.cors.marked(refuse(problem));
+    }
+    handle::process(worker, &current, &admitted, peer, whole)
+        .await
+        .0
+}
+
+/// What the strict reader of HTTP/1.1 would have refused.
+fn check_head(
+    parts: &http::request::Parts,
+    body: &Incoming,
+    limits: &Limits,
+) -> Result<Framing, Problem> {
+    let uri = &parts.uri;
+    let target = uri.path_and_query().map_or("", |target| target.as_str());
+    if target.len() > limits.target {
+        return Err(Problem::TargetTooLong);
+    }
+    if parts.headers.len() > limits.headers {
+        return Err(Problem::HeadTooLarge);
+    }
+    if !target.bytes().all(|b| (0x21..0x7f).contains(&b)) {
+        return Err(Problem::Malformed("the request target is not visible ASCII"));
+    }
+    let authority = uri
+        .authority()
+        .ok_or(Problem::Malformed("there is no :authority"))?
+        .as_str();
+    if host_name(authority).is_none() {
+        return Err(Problem::Malformed("the :authority is not a host"));
+    }
+    let same = |host: &http::HeaderValue| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
+    if !parts.headers.get_all(http::header::HOST).iter().all(same) {
+        return Err(Problem::Malformed("the Host field is not the :authority"));
+    }
+    if let Some(expect) = parts.headers.get(http::header::EXPECT) {
+        if !expect.as_bytes().eq_ignore_ascii_case(b"100-continue") {
+            return Err(Problem::Expectation);
+        }
+    }
+    let mut lengths = parts.headers.get_all(http::header::CONTENT_LENGTH).iter();
+    match (lengths.next(), lengths.next()) {
+        (None, _) if body.is_end_stream() => Ok(Framing::None),
+        (None, _) => Ok(Framing::Chunked),
+        (Some(length), None) => length
+            .to_str()
+            .ok()
+            .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))
+            .and_then(|text| text.parse().ok())
+            .map(Framing::Length)
+            .ok_or(Problem::Malformed("the body's length is odd")),
+        (Some(_), Some(_)) => Err(Problem::Malformed("the body's length is repeated")),
+    }
+}
+
+struct Whole {
+    parts: http::request::Parts,
+    framing: Framing,
+    body: Vec<u8>,
+}
+
+impl Message for Whole {
+    fn body_len(&self) -> usize {
+        self.body.len()
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&Seen<'_>, &[u8]) -> R) -> R {
+        let text = |value| std::str::from_utf8(value).ok();
+        let headers: HeaderView<'_> = self
+            .parts
+            .headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), text(value.as_bytes())?)))
+            .collect();
+        let uri = &self.parts.uri;
+        let seen = Seen {
+            method: self.parts.method.as_str(),
+            path: uri.path(),
+            query: uri.query(),
+            host: uri.authority().and_then(|a| host_name(a.as_str())).unwrap_or(""),
+            headers: &headers,
+            framing: self.framing,
+        };
+        f(&seen, &self.body)
+    }
+}
+
+fn response(reply: Reply) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(reply.body)));
+    *response.status_mut() =
+        http::StatusCode::from_u16(reply.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in reply.headers {
+        let name = http::HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, http::HeaderValue::from_bytes(value.as_bytes())) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
+/// A stream of which some bytes were read before.
+struct Rewound {
+    read: Vec<u8>,
+    at: usize,
+    io: Stream,
+}
+
+impl AsyncRead for Rewound {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let left = this.read.get(this.at..).unwrap_or(&[]);
+        if left.is_empty() {
+            return Pin::new(&mut this.io).poll_read(cx, buf);
+        }
+        let take = left.len().min(buf.remaining());
+        buf.put_slice(left.get(..take).unwrap_or(&[]));
+        this.at += take;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Rewound {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+}

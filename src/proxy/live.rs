@@ -1,0 +1,191 @@
+//! What is in force: one generation of configuration, policy and catalogs, replaced whole.
+//!
+//! Invariant: a generation that does not load or fit leaves the old one untouched. A request works
+//! with the generation it began with.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+
+use super::route::Routes;
+use crate::config::Config;
+use crate::deliver::Upstream;
+use crate::scrub::Scrubber;
+use crate::telemetry::{self, Metrics, VendorMetrics};
+use crate::tls;
+
+/// What the loader makes.
+pub struct Generation {
+    /// The server's configuration.
+    pub config: Arc<Config>,
+    /// The engine with policy and catalogs.
+    pub scrubber: Arc<Scrubber>,
+    /// The policy's name.
+    pub policy_name: String,
+    /// The policy's digest, hexadecimal.
+    pub policy_digest: String,
+    /// Where the pseudonym key is, in words.
+    pub key_location: String,
+    /// Where durable state lives.
+    pub state_dir: String,
+}
+
+/// Any error of the loader; its text is logged and shown, and holds no client's value.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Reads everything anew.
+pub type Loader = Box<dyn Fn() -> Result<Generation, BoxError> + Send + Sync>;
+
+/// A generation with all that is derived from it.
+pub struct Current {
+    /// As loaded.
+    pub generation: Generation,
+    pub(crate) routes: Routes,
+    pub(crate) metrics: Vec<VendorMetrics>,
+    pub(crate) client_tls: Arc<rustls::ClientConfig>,
+    pub(crate) server_tls: Option<Arc<rustls::ServerConfig>>,
+    upstreams: HashMap<Box<str>, Upstream>,
+}
+
+/// The state that all workers and the admin listener share.
+pub struct Live {
+    current: ArcSwap<Current>,
+    loader: Loader,
+    reloading: Mutex<()>,
+    last_error: Mutex<Option<String>>,
+    /// All metrics.
+    pub metrics: Arc<Metrics>,
+    /// Cancelled when the server is to end.
+    pub draining: CancellationToken,
+    pub(crate) connections: AtomicUsize,
+    pub(crate) budget: super::budget::Budget,
+}
+
+impl Current {
+    fn build(generation: Generation, metrics: &Metrics) -> Result<Self, String> {
+        let config = &generation.config;
+        if config.routes.iter().any(|route| !route.projects.is_empty()) {
+            // Refused rather than ignored: a list that holds nobody back would be a false promise.
+            return Err("route: `projects` is not supported by this version".into());
+        }
+        let routes = Routes::build(config, &generation.scrubber)?;
+        let mut upstreams = HashMap::new();
+        for vendor in generation.scrubber.vendors() {
+            let of_endpoints = vendor.endpoints.iter().filter_map(|e| e.upstream.as_ref());
+            for url in std::iter::once(&vendor.upstream).chain(of_endpoints) {
+                let upstream = Upstream::parse(url)
+                    .map_err(|error| format!("upstream of {}: {error}", vendor.name))?;
+                upstreams.insert(url.clone(), upstream);
+            }
+        }
+        let client_tls = tls::client_config(config.upstream.ca_file.as_deref(), false)
+            .map_err(|error| error.to_string())?;
+        let server_tls = config
+            .gateway
+            .tls
+            .as_ref()
+            .map(tls::server_config)
+            .transpose()
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            routes,
+            metrics: metrics.resolve(generation.scrubber.vendors()),
+            client_tls,
+            server_tls,
+            upstreams,
+            generation,
+        })
+    }
+
+    /// A catalog's upstream, parsed before.
+    pub(crate) fn upstream(&self, url: &str) -> Option<&Upstream> {
+        self.upstreams.get(url)
+    }
+}
+
+impl Live {
+    /// Loads the first generation.
+    pub fn start(loader: Loader) -> Result<Arc<Self>, BoxError> {
+        let metrics = Arc::new(Metrics::new());
+        let first = Current::build(loader()?, &metrics)?;
+        metrics.reload(true);
+        note_time(&metrics);
+        Ok(Arc::new(Self {
+            current: ArcSwap::from_pointee(first),
+            loader,
+            reloading: Mutex::new(()),
+            last_error: Mutex::new(None),
+            metrics,
+            draining: CancellationToken::new(),
+            connections: AtomicUsize::new(0),
+            budget: super::budget::Budget::default(),
+        }))
+    }
+
+    /// What is in force now.
+    #[must_use]
+    pub fn current(&self) -> Arc<Current> {
+        self.current.load_full()
+    }
+
+    /// Loads anew; the error's text says why the old generation stays.
+    pub fn reload(&self, cause: &'static str) -> Result<(), String> {
+        let _one = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = (self.loader)()
+            .map_err(|error| error.to_string())
+            .and_then(|generation| Current::build(generation, &self.metrics));
+        let result = match made {
+            Ok(next) => {
+                let old = self.current();
+                note_restarts(&old.generation.config, &next.generation.config);
+                telemetry::reloaded(cause, &next.generation.policy_name, &next.generation.policy_digest);
+                self.current.store(Arc::new(next));
+                note_time(&self.metrics);
+                Ok(())
+            }
+            Err(reason) => {
+                telemetry::reload_failed(cause, &reason);
+                Err(reason)
+            }
+        };
+        self.metrics.reload(result.is_ok());
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = result.as_ref().err().cloned();
+        result
+    }
+
+    /// Why the last reload was refused, if it was.
+    #[must_use]
+    pub fn last_error(&self) -> Option<String> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Open connections of the gateway.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Whether the server is ending.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+}
+
+fn note_time(metrics: &Metrics) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    metrics.config_loaded.set(now.map_or(0.0, |d| d.as_secs_f64()));
+}
+
+fn note_restarts(old: &Config, new: &Config) {
+    if old.gateway.listen != new.gateway.listen {
+        telemetry::reload_needs_restart("gateway.listen");
+    }
+    if old.admin.listen != new.admin.listen || old.admin.token_file != new.admin.token_file {
+        telemetry::reload_needs_restart("admin");
+    }
+}

@@ -1,0 +1,23 @@
+//! The gateway: sockets, HTTP, routes, and the eight steps of a request.
+//!
+//! `accept` ([`serve`](Server)), `route` and `collect` (`http1`, `http2`, `route`), `decode`,
+//! `scrub` and `encode` (the engine, called in `handle`), `deliver`, `account` (`handle`). Nothing
+//! here looks into a body; what leaves is a `CleanRequest`, which only the engine makes.
+
+mod budget;
+mod client_addr;
+mod cors;
+mod handle;
+mod head;
+mod http1;
+mod http2;
+mod live;
+mod reply;
+mod route;
+mod serve;
+mod watch;
+mod worker;
+
+pub use live::{BoxError, Current, Generation, Live, Loader};
+pub use serve::{Handle, Server};
+pub use watch::Stamps;

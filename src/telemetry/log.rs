@@ -1,0 +1,134 @@
+//! Log lines: JSON on stderr, text where stderr is a terminal.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::panic::PanicHookInfo;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// JSON unless stderr is a terminal.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// Text for people.
+    Text,
+}
+
+/// Starts logging; `TAMIS_LOG` sets the level (`info`). Panics are logged by place, without their
+/// message, since a message may quote what was being read.
+pub fn init(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("TAMIS_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,rustls=error,h2=error,hyper=error"));
+    let terminal = std::io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_writer(std::io::stderr);
+    let text = match format {
+        LogFormat::Auto => terminal,
+        LogFormat::Json => false,
+        LogFormat::Text => true,
+    };
+    // A second call, as tests make, keeps the first subscriber.
+    if text {
+        let _ = builder.with_ansi(terminal).try_init();
+    } else {
+        let _ = builder.json().flatten_event(true).try_init();
+    }
+    std::panic::set_hook(Box::new(panic_hook));
+}
+
+fn panic_hook(info: &PanicHookInfo<'_>) {
+    let (file, line) = info.location().map_or(("?", 0), |at| (at.file(), at.line()));
+    tracing::error!(file, line, "a task panicked; its connection is closed");
+}
+
+/// What the server starts with.
+pub fn started(
+    vendors: usize,
+    policy: &str,
+    policy_digest: &str,
+    key_location: &str,
+    state_dir: &str,
+) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        vendors,
+        policy,
+        policy_digest,
+        key_location,
+        "started"
+    );
+    if !state_dir.is_empty() {
+        tracing::info!(
+            state_dir,
+            "pseudonym keys live in the state directory: back it up, without it no id can be found again"
+        );
+    }
+}
+
+/// A listener is open.
+pub fn listening(what: &'static str, addr: SocketAddr, tls: bool) {
+    tracing::info!(listener = what, %addr, tls, "listening");
+}
+
+/// The configuration was read again and holds from now on.
+pub fn reloaded(cause: &'static str, policy: &str, policy_digest: &str) {
+    tracing::info!(cause, policy, policy_digest, "reloaded");
+}
+
+/// The configuration was read again and is not good: the old one stays.
+pub fn reload_failed(cause: &'static str, reason: &str) {
+    tracing::error!(cause, reason, "reload refused, the old configuration stays in force");
+}
+
+/// A setting changed that only a restart can apply.
+pub fn reload_needs_restart(setting: &'static str) {
+    tracing::warn!(setting, "this change takes effect only after a restart");
+}
+
+/// The operating system gives no more sockets.
+pub fn accept_failed(error: &std::io::Error) {
+    tracing::warn!(kind = %error.kind(), code = error.raw_os_error(), "accept failed");
+}
+
+/// A client's TLS handshake failed.
+pub fn tls_handshake_failed() {
+    tracing::debug!("a TLS handshake failed");
+}
+
+/// A request's task panicked.
+pub fn panicked() {
+    tracing::error!("a connection's task panicked");
+}
+
+/// A request is done. Names and counts only.
+pub fn request_done(vendor: &str, endpoint: &str, status: u16, events: (u32, u32), took: Duration) {
+    tracing::debug!(
+        vendor,
+        endpoint,
+        status,
+        events_in = events.0,
+        events_out = events.1,
+        took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        "request"
+    );
+}
+
+/// No more connections are taken.
+pub fn drain_started(deadline: Duration) {
+    tracing::info!(deadline_s = deadline.as_secs_f64(), "draining");
+}
+
+/// The drain is over.
+pub fn drain_ended(left: usize) {
+    if left == 0 {
+        tracing::info!("drained");
+    } else {
+        tracing::warn!(left, "drain deadline passed with connections open");
+    }
+}

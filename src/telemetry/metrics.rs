@@ -1,0 +1,346 @@
+//! Metrics: names, labels and the handles that the hot path uses.
+//!
+//! Labels are vendor and endpoint names of catalogs and words of this file. Handles are resolved
+//! once for each load of the configuration, so that a request hashes no label.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::catalog::Vendor;
+use crate::codec::{DecodeError, DecodeErrorKind};
+use crate::scrub::Report;
+
+type Labels = Vec<(&'static str, String)>;
+type Counters = Family<Labels, Counter>;
+type Histograms = Family<Labels, Histogram, fn() -> Histogram>;
+
+/// What became of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The vendor's answer was handed on.
+    Forwarded,
+    /// Nothing was left; Tamis answered.
+    Answered,
+    /// The request could not be decoded.
+    Undecodable,
+    /// The policy refused it.
+    Rejected,
+    /// The upstream failed.
+    Upstream,
+    /// Tamis failed or was overloaded.
+    Unavailable,
+}
+
+impl Outcome {
+    /// All outcomes, in the order of [`EndpointMetrics`].
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::Forwarded, "forwarded"),
+        (Self::Answered, "answered"),
+        (Self::Undecodable, "undecodable"),
+        (Self::Rejected, "rejected"),
+        (Self::Upstream, "upstream_error"),
+        (Self::Unavailable, "unavailable"),
+    ];
+}
+
+/// All metrics of the process.
+pub struct Metrics {
+    registry: Registry,
+    requests: Counters,
+    events: Counters,
+    actions: Counters,
+    decode_errors: Counters,
+    request_duration: Histograms,
+    upstream_duration: Histograms,
+    refused: Counters,
+    reloads: Counters,
+    /// Bytes of bodies that came in.
+    pub bytes_in: Counter,
+    /// Bytes of bodies that went to vendors.
+    pub bytes_out: Counter,
+    /// Open connections.
+    pub connections: Gauge,
+    /// Connections' tasks that panicked.
+    pub panics: Counter,
+    /// The time of the last good load, in seconds of the Unix epoch.
+    pub config_loaded: Gauge<f64, AtomicU64>,
+}
+
+/// The handles of one vendor.
+pub struct VendorMetrics {
+    /// By endpoint index.
+    pub endpoints: Vec<EndpointMetrics>,
+    events_in: Counter,
+    events_out: Counter,
+    events_dropped: Counter,
+    actions: [Counter; 10],
+}
+
+/// The handles of one endpoint.
+pub struct EndpointMetrics {
+    requests: [Counter; 6],
+    decode_errors: [Counter; 10],
+    request_duration: Histogram,
+    upstream_duration: Histogram,
+}
+
+fn buckets() -> Histogram {
+    Histogram::new([
+        0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+        5.0, 10.0, 30.0,
+    ])
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Registers every metric.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("tamis");
+        let metrics = Self {
+            requests: Family::default(),
+            events: Family::default(),
+            actions: Family::default(),
+            decode_errors: Family::default(),
+            request_duration: Family::new_with_constructor(buckets),
+            upstream_duration: Family::new_with_constructor(buckets),
+            refused: Family::default(),
+            reloads: Family::default(),
+            bytes_in: Counter::default(),
+            bytes_out: Counter::default(),
+            connections: Gauge::default(),
+            panics: Counter::default(),
+            config_loaded: Gauge::default(),
+            registry: Registry::default(),
+        };
+        let bytes = Family::<Labels, Counter>::default();
+        registry.register("requests", "Requests by what became of them", metrics.requests.clone());
+        registry.register("events", "Events by what became of them", metrics.events.clone());
+        registry.register("actions", "Leaves and spans by action", metrics.actions.clone());
+        registry.register(
+            "decode_errors",
+            "Requests that could not be decoded",
+            metrics.decode_errors.clone(),
+        );
+        registry.register("refused", "Requests refused before an endpoint was found, by status", metrics.refused.clone());
+        registry.register_with_unit(
+            "request_duration",
+            "From a whole request to its answer",
+            Unit::Seconds,
+            metrics.request_duration.clone(),
+        );
+        registry.register_with_unit(
+            "upstream_duration",
+            "From the request to the vendor to its whole answer",
+            Unit::Seconds,
+            metrics.upstream_duration.clone(),
+        );
+        registry.register_with_unit("body", "Bytes of request bodies", Unit::Bytes, bytes.clone());
+        registry.register("connections", "Open connections", metrics.connections.clone());
+        registry.register("reloads", "Loads of the configuration", metrics.reloads.clone());
+        registry.register("panics", "Tasks that panicked", metrics.panics.clone());
+        registry.register_with_unit(
+            "config_loaded_timestamp",
+            "When the configuration in force was loaded",
+            Unit::Seconds,
+            metrics.config_loaded.clone(),
+        );
+        registry.register(
+            "build",
+            "The program",
+            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        let direction = |name: &str| bytes.get_or_create_owned(&vec![("direction", name.into())]);
+        let (bytes_in, bytes_out) = (direction("in"), direction("out"));
+        Self {
+            registry,
+            bytes_in,
+            bytes_out,
+            ..metrics
+        }
+    }
+
+    /// The text exposition.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    /// Resolves the handles of the vendors.
+    #[must_use]
+    pub fn resolve(&self, vendors: &[Arc<Vendor>]) -> Vec<VendorMetrics> {
+        vendors.iter().map(|vendor| self.vendor(vendor)).collect()
+    }
+
+    /// Counts a request that found no endpoint.
+    pub fn refused(&self, status: u16) {
+        let labels = vec![("status", status.to_string())];
+        self.refused.get_or_create(&labels).inc();
+    }
+
+    /// The same for answers to requests that needed no endpoint: preflights are no refusals.
+    pub fn refused_if_error(&self, status: u16) {
+        if status >= 400 {
+            self.refused(status);
+        }
+    }
+
+    /// Counts a load of the configuration.
+    pub fn reload(&self, good: bool) {
+        let result = if good { "ok" } else { "refused" };
+        let labels = vec![("result", result.to_owned())];
+        self.reloads.get_or_create(&labels).inc();
+    }
+
+    fn vendor(&self, vendor: &Vendor) -> VendorMetrics {
+        let name = &*vendor.name;
+        let event = |outcome: &str| {
+            self.events.get_or_create_owned(&vec![
+                ("vendor", name.to_owned()),
+                ("outcome", outcome.to_owned()),
+            ])
+        };
+        VendorMetrics {
+            endpoints: vendor
+                .endpoints
+                .iter()
+                .map(|endpoint| self.endpoint(name, &endpoint.name))
+                .collect(),
+            events_in: event("in"),
+            events_out: event("out"),
+            events_dropped: event("dropped"),
+            actions: Report::ACTIONS.map(|action| {
+                self.actions.get_or_create_owned(&vec![
+                    ("vendor", name.to_owned()),
+                    ("action", action.to_owned()),
+                ])
+            }),
+        }
+    }
+
+    fn endpoint(&self, vendor: &str, endpoint: &str) -> EndpointMetrics {
+        let labels = |more: Option<(&'static str, &str)>| {
+            let mut labels = vec![("vendor", vendor.to_owned()), ("endpoint", endpoint.to_owned())];
+            labels.extend(more.map(|(key, value)| (key, value.to_owned())));
+            labels
+        };
+        EndpointMetrics {
+            requests: Outcome::ALL
+                .map(|(_, name)| self.requests.get_or_create_owned(&labels(Some(("outcome", name))))),
+            decode_errors: DECODE_KINDS.map(|name| {
+                self.decode_errors
+                    .get_or_create_owned(&labels(Some(("kind", name))))
+            }),
+            request_duration: self.request_duration.get_or_create_owned(&labels(None)),
+            upstream_duration: self.upstream_duration.get_or_create_owned(&labels(None)),
+        }
+    }
+}
+
+impl VendorMetrics {
+    /// Counts what was done to a request.
+    pub fn report(&self, report: &Report) {
+        self.events_in.inc_by(u64::from(report.events_in));
+        self.events_out.inc_by(u64::from(report.events_out));
+        let dropped = report.events_in.saturating_sub(report.events_out);
+        if dropped > 0 {
+            self.events_dropped.inc_by(u64::from(dropped));
+        }
+        for (counter, count) in self.actions.iter().zip(report.actions) {
+            if count > 0 {
+                counter.inc_by(u64::from(count));
+            }
+        }
+    }
+}
+
+impl EndpointMetrics {
+    /// Counts a request's end.
+    pub fn done(&self, outcome: Outcome, took: Duration) {
+        let counters = Outcome::ALL.iter().zip(&self.requests);
+        for ((other, _), counter) in counters {
+            if *other == outcome {
+                counter.inc();
+            }
+        }
+        self.request_duration.observe(took.as_secs_f64());
+    }
+
+    /// Notes how long the vendor took.
+    pub fn upstream(&self, took: Duration) {
+        self.upstream_duration.observe(took.as_secs_f64());
+    }
+
+    /// Counts a request that could not be decoded.
+    pub fn decode_error(&self, error: DecodeError) {
+        let name = kind_name(error.kind);
+        for (other, counter) in DECODE_KINDS.iter().zip(&self.decode_errors) {
+            if *other == name {
+                counter.inc();
+            }
+        }
+    }
+}
+
+const DECODE_KINDS: [&str; 10] = [
+    "syntax", "truncated", "trailing", "utf8", "corrupt", "depth", "too_large", "empty",
+    "unsupported", "shape",
+];
+
+fn kind_name(kind: DecodeErrorKind) -> &'static str {
+    match kind {
+        DecodeErrorKind::Syntax => "syntax",
+        DecodeErrorKind::Truncated => "truncated",
+        DecodeErrorKind::Trailing => "trailing",
+        DecodeErrorKind::Utf8 => "utf8",
+        DecodeErrorKind::Corrupt => "corrupt",
+        DecodeErrorKind::Depth => "depth",
+        DecodeErrorKind::TooLarge => "too_large",
+        DecodeErrorKind::Empty => "empty",
+        DecodeErrorKind::Unsupported => "unsupported",
+        DecodeErrorKind::Shape => "shape",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_as_documented() {
+        let metrics = Metrics::new();
+        metrics.reload(true);
+        metrics.refused(404);
+        let endpoint = metrics.endpoint("v", "/e");
+        endpoint.done(Outcome::Forwarded, Duration::from_millis(3));
+        endpoint.upstream(Duration::from_millis(2));
+        let text = metrics.render();
+        for line in [
+            "tamis_requests_total{vendor=\"v\",endpoint=\"/e\",outcome=\"forwarded\"} 1",
+            "tamis_request_duration_seconds_count{vendor=\"v\",endpoint=\"/e\"} 1",
+            "tamis_body_bytes_total{direction=\"in\"} 0",
+            "tamis_build_info{version=",
+            "tamis_connections 0",
+            "tamis_reloads_total{result=\"ok\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Every log line and every metric there is.
+//!
+//! Invariant: names, counts, sizes and durations only; no value of a client can be named here, and
+//! labels come from catalogs or from lists in this folder.
+
+mod log;
+mod metrics;
+
+pub use log::{
+    LogFormat, accept_failed, drain_ended, drain_started, init, listening, panicked, reload_failed,
+    reload_needs_restart, reloaded, request_done, started, tls_handshake_failed,
+};
+pub use metrics::{EndpointMetrics, Metrics, Outcome, VendorMetrics};

@@ -1,0 +1,36 @@
+//! Server certificates, the roots that upstreams are checked against, and a stream that is plain
+//! or TLS.
+//!
+//! Invariant: verification of upstreams cannot be turned off; TLS below 1.2 is not spoken. The only
+//! cryptography provider is aws-lc-rs.
+
+mod client;
+mod server;
+mod stream;
+
+pub use client::client_config;
+pub use server::server_config;
+pub use stream::Stream;
+
+/// Why TLS cannot be set up. Names files, never their content.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read as PEM.
+    #[error("{file}: no readable PEM certificate or key")]
+    Pem {
+        /// The file.
+        file: String,
+    },
+    /// Certificate and key do not fit, or are of a kind that is not supported.
+    #[error("{file}: certificate and key do not fit together")]
+    Pair {
+        /// The certificate's file.
+        file: String,
+    },
+    /// The system has no root certificates and no `ca_file` was given.
+    #[error("no root certificates: install the system's or set upstream.ca_file")]
+    NoRoots,
+    /// The cryptography provider lacks a protocol version.
+    #[error("the cryptography provider does not support TLS 1.2 and 1.3")]
+    Provider,
+}

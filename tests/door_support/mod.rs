@@ -1,0 +1,242 @@
+//! A gateway and an upstream in this process, on ports of the system's choice, over real sockets.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "each test binary uses a part of it, and tests may unwrap"
+)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tamis::catalog::{Endpoint, Kind, PathPattern, PathSegment, Vendor};
+use tamis::config::Config;
+use tamis::proxy::{Generation, Handle, Live, Server};
+use tamis::scrub::Scrubber;
+
+/// A running gateway; ends with the test.
+pub struct Gate {
+    pub addr: SocketAddr,
+    pub live: Arc<Live>,
+    pub handle: Option<Handle>,
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            handle.shutdown();
+        }
+    }
+}
+
+fn endpoint(name: &str, kind: Kind, methods: &[&str]) -> Endpoint {
+    Endpoint {
+        name: name.into(),
+        kind,
+        methods: methods.iter().map(|m| (*m).into()).collect(),
+        paths: [PathPattern {
+            segments: [PathSegment::Literal(name.trim_start_matches('/').into())].into(),
+            optional_slash: true,
+        }]
+        .into(),
+        upstream: None,
+        upstream_path: None,
+        bodies: [tamis::catalog::BodyFormat {
+            content_types: ["*".into()].into(),
+            layers: [tamis::catalog::Layer::Json].into(),
+            cesu8: false,
+        }]
+        .into(),
+        params: [].into(),
+        events: [].into(),
+        event_name: None,
+        fields: [].into(),
+        sets: [].into(),
+        headers: [].into(),
+        judged_headers: [].into(),
+        answer_headers: ["x-rate".into()].into(),
+        answers: [].into(),
+    }
+}
+
+/// A vendor `acme` with `/track` (GET, POST), `/post` (POST) and `/lib.js` (GET, HEAD).
+pub fn vendor(upstream: &str) -> Arc<Vendor> {
+    Arc::new(Vendor {
+        name: "acme".into(),
+        title: "Acme".into(),
+        docs: "".into(),
+        upstream: upstream.into(),
+        hosts: [].into(),
+        id_prefixes: [].into(),
+        fields: [].into(),
+        project: [].into(),
+        endpoints: [
+            endpoint("/track", Kind::Collect, &["GET", "POST"]),
+            endpoint("/post", Kind::Collect, &["POST"]),
+            endpoint("/lib.js", Kind::Asset, &["GET", "HEAD"]),
+        ]
+        .into(),
+    })
+}
+
+/// What a loader makes of a configuration.
+pub fn generation(config: Config, upstream: &str) -> Generation {
+    Generation {
+        config: Arc::new(config),
+        scrubber: Arc::new(Scrubber::passing(vec![vendor(upstream)])),
+        policy_name: "test".into(),
+        policy_digest: "00".into(),
+        key_location: "nowhere".into(),
+        state_dir: String::new(),
+    }
+}
+
+/// Starts a gateway in front of an upstream.
+pub fn gate(upstream: &str, tweak: impl Fn(&mut Config) + Send + Sync + 'static) -> Gate {
+    let upstream = upstream.to_owned();
+    gate_with(Box::new(move || {
+        let mut config = Config::default();
+        config.gateway.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        tweak(&mut config);
+        Ok(generation(config, &upstream))
+    }))
+}
+
+pub fn gate_with(loader: tamis::proxy::Loader) -> Gate {
+    let live = Live::start(loader).unwrap();
+    let handle = Server::start(&live, 1).unwrap();
+    Gate {
+        addr: handle.addrs[0],
+        live,
+        handle: Some(handle),
+    }
+}
+
+/// A scripted upstream: the script gets each connection in turn, on a thread of its own.
+pub struct Upstream {
+    pub url: String,
+    pub addr: SocketAddr,
+    pub seen: Receiver<String>,
+}
+
+pub fn upstream(script: impl Fn(usize, &mut Peer) + Send + Sync + 'static) -> Upstream {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (send, seen) = channel();
+    let (script, send) = (Arc::new(script), Arc::new(Mutex::new(send)));
+    std::thread::spawn(move || {
+        for (nth, stream) in listener.incoming().enumerate() {
+            let (script, send) = (Arc::clone(&script), Arc::clone(&send));
+            std::thread::spawn(move || {
+                let note: Box<dyn Fn(String)> = Box::new(move |text| {
+                    let _ = send.lock().unwrap().send(text);
+                });
+                script(nth, &mut Peer { stream: stream.unwrap(), buf: Vec::new(), note });
+            });
+        }
+    });
+    Upstream { url: format!("http://{addr}"), addr, seen }
+}
+
+/// An upstream that answers 200 `ok` to everything, on kept connections.
+pub fn good() -> Upstream {
+    upstream(|_, peer| {
+        while peer.request().is_some() {
+            peer.write("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nset-cookie: a=b\r\ncontent-length: 2\r\n\r\nok");
+        }
+    })
+}
+
+/// One side of an upstream's connection.
+pub struct Peer {
+    pub stream: TcpStream,
+    buf: Vec<u8>,
+    note: Box<dyn Fn(String)>,
+}
+
+impl Peer {
+    /// Reads one request (by its content-length) and notes it.
+    pub fn request(&mut self) -> Option<String> {
+        let text = message(&mut self.stream, &mut self.buf, false)?;
+        (self.note)(text.clone());
+        Some(text)
+    }
+
+    pub fn write(&mut self, text: &str) {
+        let _ = self.stream.write_all(text.as_bytes());
+    }
+}
+
+/// Reads one message with a content-length.
+pub fn message(stream: &mut impl Read, buf: &mut Vec<u8>, bare: bool) -> Option<String> {
+    let head = loop {
+        if let Some(at) = buf.windows(4).position(|w| w == b"\r\n\r\n") {
+            break at + 4;
+        }
+        more(stream, buf)?;
+    };
+    let text = String::from_utf8_lossy(&buf[..head]).into_owned();
+    let length = text
+        .lines()
+        .find_map(|l| l.to_ascii_lowercase().strip_prefix("content-length: ").map(|n| n.trim().parse::<usize>().unwrap()))
+        .filter(|_| !bare)
+        .unwrap_or(0);
+    while buf.len() < head + length {
+        more(stream, buf)?;
+    }
+    let whole = buf.drain(..head + length).collect::<Vec<u8>>();
+    Some(String::from_utf8_lossy(&whole).into_owned())
+}
+
+fn more(stream: &mut impl Read, buf: &mut Vec<u8>) -> Option<()> {
+    let mut chunk = [0u8; 65536];
+    let count = stream.read(&mut chunk).ok().filter(|n| *n > 0)?;
+    buf.extend_from_slice(&chunk[..count]);
+    Some(())
+}
+
+/// A client's connection.
+pub struct Client {
+    pub stream: TcpStream,
+    pub buf: Vec<u8>,
+}
+
+impl Client {
+    pub fn new(addr: SocketAddr) -> Self {
+        let stream = TcpStream::connect(addr).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, buf: Vec::new() }
+    }
+
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        // The peer may have refused and hung up already.
+        let _ = self.stream.write_all(bytes.as_ref());
+    }
+
+    /// The next answer; empty when the connection ended.
+    pub fn answer(&mut self) -> String {
+        message(&mut self.stream, &mut self.buf, false).unwrap_or_default()
+    }
+
+    /// Everything up to the end of the connection.
+    pub fn rest(&mut self) -> String {
+        while more(&mut self.stream, &mut self.buf).is_some() {}
+        String::from_utf8_lossy(&std::mem::take(&mut self.buf)).into_owned()
+    }
+}
+
+/// The status of an answer, 0 for none.
+pub fn status(answer: &str) -> u16 {
+    answer.get(9..12).and_then(|s| s.parse().ok()).unwrap_or(0)
+}
+
+/// A POST of a body to the gateway's `/acme/track`.
+pub fn post(body: &str) -> String {
+    format!("POST /acme/track HTTP/1.1\r\nhost: gate\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
