@@ -84,7 +84,9 @@ const WORKLOADS: &[Workload] = &[
 ];
 
 fn bodies(name: &str) -> Vec<Vec<u8>> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/workloads").join(name);
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("benches/workloads")
+        .join(name);
     let mut files: Vec<_> = std::fs::read_dir(dir)
         .expect("the workload's folder")
         .map(|entry| entry.expect("an entry").path())
@@ -117,7 +119,11 @@ fn scrubber_for(policy: &str) -> Scrubber {
     let (policy, _) = CompiledPolicy::load("bench.toml", policy).expect("the policy");
     let mut vendors = load::builtin().expect("the catalogs");
     vendors.retain(|vendor| &*vendor.name != "segment");
-    vendors.push(load::load("segment.toml", include_str!("segment.toml")).expect("it loads").0);
+    vendors.push(
+        load::load("segment.toml", include_str!("segment.toml"))
+            .expect("it loads")
+            .0,
+    );
     let vendors = vendors.into_iter().map(Arc::new).collect();
     Scrubber::new(Arc::new(policy), vendors, &SecretKey::new([7; 32]))
 }
@@ -161,7 +167,10 @@ impl Naive {
             regexes: [
                 (regex(r"[\w.+-]+@[\w-]+(\.[\w-]+)+"), "[email]"),
                 (regex(r"\b(?:\d[ -]?){13,19}\b"), "[card]"),
-                (regex(r"\+?\(?\d{1,4}\)?(?:[ .-]?\(?\d{2,4}\)?){2,4}"), "[phone]"),
+                (
+                    regex(r"\+?\(?\d{1,4}\)?(?:[ .-]?\(?\d{2,4}\)?){2,4}"),
+                    "[phone]",
+                ),
                 (regex(r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b"), "[ip]"),
             ],
         }

@@ -14,6 +14,7 @@ pub mod deliver;
 pub mod detect;
 pub mod diagnostic;
 pub mod json;
+pub mod keys;
 pub mod policy;
 pub mod proxy;
 pub mod reader;

@@ -28,7 +28,10 @@ fn dropped_members_take_one_comma() {
         (r#"{"a":1,"d":2}"#, r#"{}"#),
         (r#"{"a":1,"a":2,"c":0}"#, r#"{"c":0}"#),
         (r#"{"\u0061":1,"c":0}"#, r#"{"c":0}"#),
-        (r#"{"list":[{"x":1,"y":2},{"y":3,"x":4}]}"#, r#"{"list":[{"y":2},{"y":3}]}"#),
+        (
+            r#"{"list":[{"x":1,"y":2},{"y":3,"x":4}]}"#,
+            r#"{"list":[{"y":2},{"y":3}]}"#,
+        ),
     ];
     for (given, want) in cases {
         let wrap = |p: &str| format!(r#"{{"event":"e","properties":{p}}}"#);
@@ -61,7 +64,16 @@ fn rules_are_scoped_to_events() {
 #[test]
 fn nothing_unreadable_is_forwarded() {
     let s = scrubber(&keep_but(""));
-    for text in ["", "{", "[1]", "7", "\"x\"", "{} {}", "{\"a\":1}x", "[{\"event\":\"x\"},1]"] {
+    for text in [
+        "",
+        "{",
+        "[1]",
+        "7",
+        "\"x\"",
+        "{} {}",
+        "{\"a\":1}x",
+        "[{\"event\":\"x\"},1]",
+    ] {
         assert!(body(&s, &track(text)).starts_with("(refused"), "{text:?}");
     }
 }

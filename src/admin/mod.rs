@@ -150,7 +150,11 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
         ),
         ("/api/status", true) => json(StatusCode::OK, &status_of(&state.live)),
         ("/reload", false) if request.method() == Method::POST => reload(state).await,
-        ("/", true) => typed(StatusCode::OK, "text/html; charset=utf-8", page(&state.live)),
+        ("/", true) => typed(
+            StatusCode::OK,
+            "text/html; charset=utf-8",
+            page(&state.live),
+        ),
         ("/healthz" | "/readyz" | "/metrics" | "/api/status" | "/", false) => {
             not_allowed("GET, HEAD")
         }
@@ -161,11 +165,13 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
 
 impl State {
     fn may(&self, headers: &HeaderMap, open: bool) -> Result<(), StatusCode> {
-        let field = |name| headers.get(name).and_then(|v: &http::HeaderValue| v.to_str().ok());
-        let host = field(http::header::HOST).unwrap_or("");
-        let foreign = |origin: &str| {
-            origin.split_once("://").map(|(_, rest)| rest) != Some(host)
+        let field = |name| {
+            headers
+                .get(name)
+                .and_then(|v: &http::HeaderValue| v.to_str().ok())
         };
+        let host = field(http::header::HOST).unwrap_or("");
+        let foreign = |origin: &str| origin.split_once("://").map(|(_, rest)| rest) != Some(host);
         if field(http::header::ORIGIN).is_some_and(foreign) {
             return Err(StatusCode::FORBIDDEN);
         }
@@ -192,7 +198,10 @@ fn is_loopback(host: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or(""),
         None => host.split(':').next().unwrap_or(""),
     };
-    name == "localhost" || name.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+    name == "localhost"
+        || name
+            .parse()
+            .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }
 
 async fn reload(state: Arc<State>) -> Answer {
@@ -210,7 +219,12 @@ async fn reload(state: Arc<State>) -> Answer {
 fn status_of(live: &Live) -> serde_json::Value {
     let current = live.current();
     let generation = &current.generation;
-    let vendors: Vec<&str> = generation.scrubber.vendors().iter().map(|v| &*v.name).collect();
+    let vendors: Vec<&str> = generation
+        .scrubber
+        .vendors()
+        .iter()
+        .map(|v| &*v.name)
+        .collect();
     serde_json::json!({
         "version": env!("CARGO_PKG_VERSION"),
         "policy": generation.policy_name,
@@ -234,7 +248,14 @@ fn page(live: &Live) -> String {
     row("Policy digest", &generation.policy_digest);
     row("Keys", &generation.key_location);
     row("Connections", &live.connections().to_string());
-    row("State", if live.is_draining() { "draining" } else { "ready" });
+    row(
+        "State",
+        if live.is_draining() {
+            "draining"
+        } else {
+            "ready"
+        },
+    );
     if let Some(reason) = live.last_error() {
         row("Last reload refused", &reason);
     }
@@ -249,7 +270,10 @@ fn page(live: &Live) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 fn not_allowed(methods: &'static str) -> Answer {
@@ -275,7 +299,10 @@ fn typed(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answ
         ("content-type", kind),
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
-        ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'"),
+        (
+            "content-security-policy",
+            "default-src 'none'; style-src 'unsafe-inline'",
+        ),
     ] {
         headers.insert(name, http::HeaderValue::from_static(value));
     }
@@ -288,10 +315,21 @@ mod tests {
 
     #[test]
     fn loopback_names() {
-        for host in ["localhost", "localhost:9090", "127.0.0.1:9090", "[::1]:9090"] {
+        for host in [
+            "localhost",
+            "localhost:9090",
+            "127.0.0.1:9090",
+            "[::1]:9090",
+        ] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["", "evil.example", "localhost.evil.example:9090", "10.0.0.1", "127.0.0.1.x"] {
+        for host in [
+            "",
+            "evil.example",
+            "localhost.evil.example:9090",
+            "10.0.0.1",
+            "127.0.0.1.x",
+        ] {
             assert!(!is_loopback(host), "{host}");
         }
     }

@@ -29,7 +29,10 @@ pub(super) fn main(args: &Detect) -> anyhow::Result<ExitCode> {
         match detect::detect_line(&line) {
             Ok(answer) => writeln!(out, "{answer}")?,
             Err(_) => {
-                output::note(&format!("line {}: expected {{\"id\",\"path\",\"value\"}}", number + 1));
+                output::note(&format!(
+                    "line {}: expected {{\"id\",\"path\",\"value\"}}",
+                    number + 1
+                ));
                 status = ExitCode::from(2);
             }
         }

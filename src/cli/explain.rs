@@ -22,7 +22,9 @@ pub(super) fn main(args: &Explain) -> anyhow::Result<ExitCode> {
     let config = setup::config(&args.common)?;
     let scrubber = setup::scrubber(&config)?;
     let mut scratch = Scratch::explaining();
-    let outcome = args.request.judge(&scrubber, &mut scratch, config.limits.body)?;
+    let outcome = args
+        .request
+        .judge(&scrubber, &mut scratch, config.limits.body)?;
     let rows = scratch.take_rows();
     if args.json.json {
         let rows: Vec<_> = rows.iter().map(to_json).collect();
@@ -35,7 +37,9 @@ pub(super) fn main(args: &Explain) -> anyhow::Result<ExitCode> {
         output::line(&format!("{all:#}"));
     } else {
         let cells: Vec<Vec<String>> = rows.iter().map(to_cells).collect();
-        let head = ["FIELD", "CATEGORY", "FOUND BY", "RULE", "ACTION", "BEFORE", "AFTER"];
+        let head = [
+            "FIELD", "CATEGORY", "FOUND BY", "RULE", "ACTION", "BEFORE", "AFTER",
+        ];
         output::table(&head, &cells);
         match &outcome {
             Outcome::Forward(clean) => output::line(&format!(
@@ -68,7 +72,11 @@ fn to_json(row: &Row) -> serde_json::Value {
 }
 
 fn to_cells(row: &Row) -> Vec<String> {
-    let rule = if row.rule.is_empty() { "(no rule)" } else { &row.rule };
+    let rule = if row.rule.is_empty() {
+        "(no rule)"
+    } else {
+        &row.rule
+    };
     let after = match &row.after {
         None => "=".to_owned(),
         Some(text) if text.is_empty() => "(removed)".to_owned(),

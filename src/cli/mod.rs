@@ -1,3 +1,138 @@
-//! The command line.
+//! The command line: one file per command, and the renderer of diagnostics.
+//!
+//! Exit status: 0 good, 1 a finding, 2 a usage or configuration error. Values of clients are shown
+//! only to who gave them on this very command line (`scrub`, `explain`, `pseudonym`, `detect`).
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::telemetry::{self, LogFormat};
+
+mod check;
+mod detect;
+mod explain;
+mod healthcheck;
+mod keys;
+mod output;
+mod pseudonym;
 pub mod render;
 pub mod run;
+mod scrub;
+mod setup;
+mod vendors;
+
+/// A proxy that strips identity from telemetry before it reaches analytics vendors.
+#[derive(Parser)]
+#[command(name = "tamis", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command that loads a policy takes.
+#[derive(Args, Clone, Default)]
+pub struct Common {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "TAMIS_CONFIG", global = true)]
+    pub config: Option<PathBuf>,
+    /// A built-in policy (default, strict, observe) or a policy file
+    #[arg(long, value_name = "NAME|FILE", env = "TAMIS_POLICY", global = true)]
+    pub policy: Option<String>,
+    /// Where keys and durable state live
+    #[arg(long, value_name = "DIR", env = "TAMIS_STATE_DIR", global = true)]
+    pub state_dir: Option<PathBuf>,
+    /// Where a vendor's clean requests go instead of to the vendor (repeatable)
+    #[arg(
+        long,
+        value_name = "VENDOR=URL",
+        env = "TAMIS_UPSTREAM",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub upstream: Vec<String>,
+    /// Where the gateway listens
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "TAMIS_LISTEN",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub listen: Vec<std::net::SocketAddr>,
+    /// Where the admin listener listens
+    #[arg(long, value_name = "ADDR", env = "TAMIS_ADMIN_LISTEN", global = true)]
+    pub admin_listen: Option<std::net::SocketAddr>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the proxy
+    Run {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Check configuration, policy, catalogs, certificates and keys
+    Check {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        json: output::Json,
+    },
+    /// Show every field of a body: category, how it was found, rule, action, before and after
+    Explain(explain::Explain),
+    /// Write exactly the bytes that would be forwarded for a body
+    Scrub(scrub::Scrub),
+    /// Read `{"id","path","value"}` lines and print the entities and category of each
+    Detect(detect::Detect),
+    /// List the vendor catalogs, or show one
+    Vendors(vendors::Vendors),
+    /// Print the pseudonym that a value gets (for access and erasure requests)
+    Pseudonym(pseudonym::Pseudonym),
+    /// Manage pseudonym keys
+    Keys(keys::Keys),
+    /// Ask the admin listener whether the proxy is healthy (for containers)
+    Healthcheck(healthcheck::Healthcheck),
+}
+
+/// Runs the command line of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let done = match cli.command {
+        Command::Run { common } => run_proxy(&common),
+        Command::Check { common, json } => check::main(&common, json),
+        Command::Explain(args) => explain::main(&args),
+        Command::Scrub(args) => scrub::main(&args),
+        Command::Detect(args) => detect::main(&args),
+        Command::Vendors(args) => vendors::main(&args),
+        Command::Pseudonym(args) => pseudonym::main(&args),
+        Command::Keys(args) => keys::main(&args),
+        Command::Healthcheck(args) => healthcheck::main(&args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run_proxy(common: &Common) -> anyhow::Result<ExitCode> {
+    telemetry::init(LogFormat::Auto);
+    // The first load's findings are drawn with their places; later ones are logged.
+    setup::generation(common)?;
+    let common = common.clone();
+    run::run(Box::new(move || {
+        setup::generation(&common).map_err(|error| format!("{error:#}").into())
+    }))?;
+    Ok(ExitCode::SUCCESS)
+}

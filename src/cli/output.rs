@@ -76,7 +76,10 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) {
             text.push_str(cell);
             if at + 1 < widths.len() {
                 let pad = widths.get(at).copied().unwrap_or(0);
-                text.extend(std::iter::repeat_n(' ', pad.saturating_sub(cell.chars().count())));
+                text.extend(std::iter::repeat_n(
+                    ' ',
+                    pad.saturating_sub(cell.chars().count()),
+                ));
             }
         }
         println!("{}", text.trim_end());

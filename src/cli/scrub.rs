@@ -58,7 +58,9 @@ pub(super) fn main(args: &Scrub) -> anyhow::Result<ExitCode> {
     let config = setup::config(&args.common)?;
     let scrubber = setup::scrubber(&config)?;
     let mut scratch = Scratch::new();
-    let outcome = args.request.judge(&scrubber, &mut scratch, config.limits.body)?;
+    let outcome = args
+        .request
+        .judge(&scrubber, &mut scratch, config.limits.body)?;
     if let Some(file) = &args.report {
         let report = report_json(scratch.report());
         std::fs::write(file, report).with_context(|| format!("cannot write {}", file.display()))?;
@@ -74,7 +76,9 @@ pub(super) fn main(args: &Scrub) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Outcome::Answer => {
-            output::note("nothing is left to forward: the client would get the vendor's success answer");
+            output::note(
+                "nothing is left to forward: the client would get the vendor's success answer",
+            );
             Ok(ExitCode::SUCCESS)
         }
         Outcome::Refuse(refusal) => {
@@ -121,8 +125,7 @@ impl Request {
             Some((path, query)) => (path, Some(query)),
             None => (&*self.endpoint, self.query.as_deref()),
         };
-        let (vendor, endpoint) =
-            setup::endpoint(scrubber.vendors(), &self.vendor, &method, path)?;
+        let (vendor, endpoint) = setup::endpoint(scrubber.vendors(), &self.vendor, &method, path)?;
         let body = self.read(&method, query)?;
         let guessed;
         let mut headers = Vec::new();
@@ -161,7 +164,8 @@ impl Request {
                 body = std::fs::read(file)
                     .with_context(|| format!("cannot read {}", file.display()))?;
             }
-            None if method == "GET" || query.is_some() && self.content_type.is_none() && terminal() => {}
+            None if method == "GET"
+                || query.is_some() && self.content_type.is_none() && terminal() => {}
             _ => {
                 std::io::stdin().read_to_end(&mut body)?;
             }

@@ -29,7 +29,9 @@ pub(super) fn config(common: &Common) -> anyhow::Result<Config> {
     }
     if let Some(admin) = common.admin_listen {
         if !admin.ip().is_loopback() && config.admin.token_file.is_none() {
-            bail!("--admin-listen {admin} is not loopback: set [admin] token_file in a configuration file");
+            bail!(
+                "--admin-listen {admin} is not loopback: set [admin] token_file in a configuration file"
+            );
         }
         config.admin.listen = admin;
     }
@@ -77,8 +79,8 @@ pub(super) fn vendors(config: &Config) -> anyhow::Result<Vec<Arc<Vendor>>> {
 }
 
 fn toml_files(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries =
-        std::fs::read_dir(dir).with_context(|| format!("cannot read vendors_dir {}", dir.display()))?;
+    let entries = std::fs::read_dir(dir)
+        .with_context(|| format!("cannot read vendors_dir {}", dir.display()))?;
     let mut files = Vec::new();
     for entry in entries {
         let path = entry?.path();
@@ -93,7 +95,11 @@ fn toml_files(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
 /// Where state lives: told, or systemd's, or the user's, or the system's.
 pub(super) fn state_dir(config: &Config) -> PathBuf {
     let told = config.state_dir.clone();
-    let from = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let from = |name: &str| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
     told.or_else(|| from("STATE_DIRECTORY"))
         .or_else(|| from("XDG_STATE_HOME").map(|dir| dir.join("tamis")))
         .or_else(|| {
@@ -134,7 +140,10 @@ pub(super) fn key(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<Ke
     }
     Ok(Key {
         current: ring.current(),
-        epochs: ring.epochs().map(|(n, key)| (Some(n), key.clone())).collect(),
+        epochs: ring
+            .epochs()
+            .map(|(n, key)| (Some(n), key.clone()))
+            .collect(),
         place,
     })
 }
@@ -143,7 +152,11 @@ pub(super) fn key(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<Ke
 pub(super) fn scrubber(config: &Config) -> anyhow::Result<Scrubber> {
     let policy = policy(config)?;
     let key = key(config, &policy)?;
-    Ok(Scrubber::new(Arc::new(policy), vendors(config)?, &key.current))
+    Ok(Scrubber::new(
+        Arc::new(policy),
+        vendors(config)?,
+        &key.current,
+    ))
 }
 
 /// Everything that a reload replaces.
@@ -180,11 +193,14 @@ pub(super) fn endpoint(
     method: &str,
     path: &str,
 ) -> anyhow::Result<(usize, usize)> {
-    let at = vendors.iter().position(|v| *v.name == *vendor).with_context(|| {
-        let near = crate::reader::nearest(vendor, vendors.iter().map(|v| &*v.name));
-        let hint = near.map_or(String::new(), |n| format!("; did you mean {n}?"));
-        format!("no vendor {vendor:?}{hint} (`tamis vendors` lists them)")
-    })?;
+    let at = vendors
+        .iter()
+        .position(|v| *v.name == *vendor)
+        .with_context(|| {
+            let near = crate::reader::nearest(vendor, vendors.iter().map(|v| &*v.name));
+            let hint = near.map_or(String::new(), |n| format!("; did you mean {n}?"));
+            format!("no vendor {vendor:?}{hint} (`tamis vendors` lists them)")
+        })?;
     let Some(known) = vendors.get(at) else {
         bail!("no vendor {vendor:?}");
     };
@@ -193,8 +209,8 @@ pub(super) fn endpoint(
         catalog::Found::Method(methods) => {
             bail!("{vendor} {path} takes {}, not {method}", methods.join(", "))
         }
-        catalog::Found::Nothing => bail!(
-            "{vendor} has no endpoint {path} (`tamis vendors show {vendor}` lists them)"
-        ),
+        catalog::Found::Nothing => {
+            bail!("{vendor} has no endpoint {path} (`tamis vendors show {vendor}` lists them)")
+        }
     }
 }

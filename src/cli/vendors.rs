@@ -98,7 +98,10 @@ fn show(vendor: &Vendor, json: bool) {
         output::line(&format!("{all:#}"));
         return;
     }
-    output::line(&format!("{} ({})\n{}\nupstream {}\n", vendor.title, vendor.name, vendor.docs, vendor.upstream));
+    output::line(&format!(
+        "{} ({})\n{}\nupstream {}\n",
+        vendor.title, vendor.name, vendor.docs, vendor.upstream
+    ));
     let rows: Vec<Vec<String>> = vendor
         .endpoints
         .iter()
@@ -131,7 +134,12 @@ fn endpoint_json(endpoint: &Endpoint) -> serde_json::Value {
 }
 
 fn paths(endpoint: &Endpoint) -> String {
-    endpoint.paths.iter().map(pattern).collect::<Vec<_>>().join(" ")
+    endpoint
+        .paths
+        .iter()
+        .map(pattern)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn pattern(pattern: &PathPattern) -> String {

@@ -218,13 +218,21 @@ fn parse(buf: &mut [u8], first: usize, len: usize) -> Result<Head, DeliverError>
         _ => return Err(DeliverError::Garbled),
     };
     let status = match rest {
-        [b' ', a @ b'1'..=b'5', b @ b'0'..=b'9', c @ b'0'..=b'9', b' ' | b'\r', ..] => {
-            u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0')
-        }
+        [
+            b' ',
+            a @ b'1'..=b'5',
+            b @ b'0'..=b'9',
+            c @ b'0'..=b'9',
+            b' ' | b'\r',
+            ..,
+        ] => u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0'),
         _ => return Err(DeliverError::Garbled),
     };
     let reason = rest.get(4..rest.len().saturating_sub(2)).unwrap_or(&[]);
-    if reason.iter().any(|b| (*b < b' ' && *b != b'\t') || *b == 0x7f) {
+    if reason
+        .iter()
+        .any(|b| (*b < b' ' && *b != b'\t') || *b == 0x7f)
+    {
         return Err(DeliverError::Garbled);
     }
     let fields = grammar::fields(buf, first, len, FIELDS).map_err(garbled)?;

@@ -129,9 +129,8 @@ async fn send_all(
     for part in parts {
         let mut rest = *part;
         while !rest.is_empty() {
-            let step = std::future::poll_fn(|cx| {
-                std::pin::Pin::new(&mut *stream).poll_write(cx, rest)
-            });
+            let step =
+                std::future::poll_fn(|cx| std::pin::Pin::new(&mut *stream).poll_write(cx, rest));
             match timeout_at(deadline, step).await {
                 Err(_) => return Err((DeliverError::Timeout, accepted)),
                 Ok(Err(_) | Ok(0)) => return Err((DeliverError::Cut, accepted)),

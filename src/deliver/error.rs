@@ -38,7 +38,11 @@ impl DeliverError {
     pub fn status(self) -> u16 {
         match self {
             Self::Timeout => 504,
-            Self::Unreachable | Self::Tls | Self::Cut | Self::Garbled | Self::TooLarge
+            Self::Unreachable
+            | Self::Tls
+            | Self::Cut
+            | Self::Garbled
+            | Self::TooLarge
             | Self::Redirect => 502,
             Self::Request | Self::Upstream => 500,
         }

@@ -85,12 +85,7 @@ impl Scanner {
 
 /// Reads the field lines from `start` (behind the first line) to the end of the head and lower-cases
 /// the names in place.
-pub(crate) fn fields(
-    buf: &mut [u8],
-    start: usize,
-    end: usize,
-    max: usize,
-) -> Result<Fields, Bad> {
+pub(crate) fn fields(buf: &mut [u8], start: usize, end: usize, max: usize) -> Result<Fields, Bad> {
     let mut found = Fields::new();
     let mut at = start;
     loop {
@@ -107,10 +102,7 @@ pub(crate) fn fields(
         if found.len() == max {
             return Err(Bad::TooManyFields);
         }
-        found.push((
-            span(at, at + name),
-            span(at + value.0, at + value.1),
-        ));
+        found.push((span(at, at + name), span(at + value.0, at + value.1)));
         at += stop + 2;
     }
 }
@@ -132,7 +124,10 @@ fn field_line(line: &mut [u8]) -> Result<(usize, (usize, usize)), Bad> {
         return Err(Bad::Field);
     }
     let value = line.get(name + 1..).unwrap_or(&[]);
-    if value.iter().any(|b| (*b < b' ' && *b != b'\t') || *b == 0x7f) {
+    if value
+        .iter()
+        .any(|b| (*b < b' ' && *b != b'\t') || *b == 0x7f)
+    {
         return Err(Bad::Field);
     }
     let blank = |b: &u8| *b == b' ' || *b == b'\t';
@@ -212,7 +207,8 @@ fn content_length(value: &[u8]) -> Result<u64, Bad> {
         return Err(Bad::Length);
     }
     Ok(value.iter().fold(0u64, |sum, digit| {
-        sum.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
+        sum.saturating_mul(10)
+            .saturating_add(u64::from(digit - b'0'))
     }))
 }
 
@@ -249,7 +245,11 @@ impl Chunks {
     }
 
     /// Appends what is body to `out`; answers with the bytes used and whether the body is whole.
-    pub(crate) fn advance(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(usize, bool), Bad> {
+    pub(crate) fn advance(
+        &mut self,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(usize, bool), Bad> {
         let mut used = 0;
         loop {
             let rest = input.get(used..).unwrap_or(&[]);
@@ -386,8 +386,15 @@ mod tests {
     #[test]
     fn odd_fields_are_refused() {
         for bad in [
-            "a : b\r\n", " a: b\r\n", ": b\r\n", "a\r\n", "a: b\r\n c\r\n", "a: \0\r\n",
-            "a: b\rc\r\n", "a: \x0b\r\n", "a\u{e9}: b\r\n",
+            "a : b\r\n",
+            " a: b\r\n",
+            ": b\r\n",
+            "a\r\n",
+            "a: b\r\n c\r\n",
+            "a: \0\r\n",
+            "a: b\rc\r\n",
+            "a: \x0b\r\n",
+            "a\u{e9}: b\r\n",
         ] {
             assert!(parse(&format!("X\r\n{bad}\r\n")).is_err(), "{bad:?}");
         }
@@ -398,7 +405,10 @@ mod tests {
     #[test]
     fn one_framing_only() {
         assert_eq!(frame("content-length: 5\r\n"), Ok(Framing::Length(5)));
-        assert_eq!(frame("Transfer-Encoding: Chunked\r\n"), Ok(Framing::Chunked));
+        assert_eq!(
+            frame("Transfer-Encoding: Chunked\r\n"),
+            Ok(Framing::Chunked)
+        );
         for bad in [
             "content-length: 5\r\ncontent-length: 5\r\n",
             "content-length: +5\r\n",
@@ -411,7 +421,14 @@ mod tests {
         ] {
             assert_eq!(frame(bad), Err(Bad::Length), "{bad:?}");
         }
-        for bad in ["gzip", "chunked, chunked", "identity", "", "gzip, chunked", "chunked;a=b"] {
+        for bad in [
+            "gzip",
+            "chunked, chunked",
+            "identity",
+            "",
+            "gzip, chunked",
+            "chunked;a=b",
+        ] {
             let head = format!("transfer-encoding: {bad}\r\n");
             assert_eq!(frame(&head), Err(Bad::Coding), "{bad:?}");
         }
@@ -430,20 +447,38 @@ mod tests {
             assert_eq!(&wire[used + more..], b"GET");
             assert_eq!(out, b"abc0123456789");
         }
-        assert_eq!(Chunks::new(12).advance(wire, &mut Vec::new()), Err(Bad::TooLarge));
+        assert_eq!(
+            Chunks::new(12).advance(wire, &mut Vec::new()),
+            Err(Bad::TooLarge)
+        );
     }
 
     #[test]
     fn odd_chunks_are_refused() {
         for bad in [
-            "3\nabc\r\n0\r\n\r\n", "g\r\n", "-1\r\n", "+1\r\na\r\n", "1 \r\na\r\n", " 1\r\na\r\n",
-            "0x1\r\na\r\n", "3\r\nabcd\r\n", "1\r\na\n", "\r\n", "fffffffffffffffff\r\n",
-            "1;\r\na\r\n", "0\r\nbad\r\n\r\n", "1;\0\r\na\r\n", "1\r\nax",
+            "3\nabc\r\n0\r\n\r\n",
+            "g\r\n",
+            "-1\r\n",
+            "+1\r\na\r\n",
+            "1 \r\na\r\n",
+            " 1\r\na\r\n",
+            "0x1\r\na\r\n",
+            "3\r\nabcd\r\n",
+            "1\r\na\n",
+            "\r\n",
+            "fffffffffffffffff\r\n",
+            "1;\r\na\r\n",
+            "0\r\nbad\r\n\r\n",
+            "1;\0\r\na\r\n",
+            "1\r\nax",
         ] {
             let out = Chunks::new(100).advance(bad.as_bytes(), &mut Vec::new());
             assert_eq!(out.err(), Some(Bad::Chunk), "{bad:?}");
         }
         let long = format!("1;{}\r\n", "a".repeat(300));
-        assert_eq!(Chunks::new(9).advance(long.as_bytes(), &mut Vec::new()), Err(Bad::Chunk));
+        assert_eq!(
+            Chunks::new(9).advance(long.as_bytes(), &mut Vec::new()),
+            Err(Bad::Chunk)
+        );
     }
 }

@@ -57,7 +57,8 @@ impl Upstream {
         } else {
             return Err(UpstreamError::Scheme);
         };
-        let odd = |b: u8| !(0x21..0x7f).contains(&b) || matches!(b, b'@' | b'?' | b'#' | b'\\' | b'%');
+        let odd =
+            |b: u8| !(0x21..0x7f).contains(&b) || matches!(b, b'@' | b'?' | b'#' | b'\\' | b'%');
         if rest.bytes().any(odd) {
             return Err(UpstreamError::Extra);
         }
@@ -103,12 +104,10 @@ fn split_authority(text: &str, default: u16) -> Result<(Box<str>, u16), Upstream
     let port = match port.strip_prefix(':') {
         None if port.is_empty() => default,
         None => return Err(UpstreamError::Host),
-        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
-            match digits.parse::<u16>() {
-                Ok(0) | Err(_) => return Err(UpstreamError::Port),
-                Ok(port) => port,
-            }
-        }
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => match digits.parse::<u16>() {
+            Ok(0) | Err(_) => return Err(UpstreamError::Port),
+            Ok(port) => port,
+        },
         Some(_) => return Err(UpstreamError::Port),
     };
     Ok((host.to_ascii_lowercase().into_boxed_str(), port))
@@ -133,9 +132,20 @@ mod tests {
     #[test]
     fn odd_upstreams_are_refused() {
         for bad in [
-            "ftp://a", "a.example", "https://", "https://u@a", "https://a?b", "https://a#b",
-            "https://a:0", "https://a:", "https://a:99999", "https://a/../b", "https://a//b",
-            "https://a/%2e", "https://a b", "http://[::1]x",
+            "ftp://a",
+            "a.example",
+            "https://",
+            "https://u@a",
+            "https://a?b",
+            "https://a#b",
+            "https://a:0",
+            "https://a:",
+            "https://a:99999",
+            "https://a/../b",
+            "https://a//b",
+            "https://a/%2e",
+            "https://a b",
+            "http://[::1]x",
         ] {
             assert!(Upstream::parse(bad).is_err(), "{bad}");
         }

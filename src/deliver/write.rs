@@ -70,7 +70,10 @@ pub(crate) fn number(mut value: usize, out: &mut Vec<u8>) {
 
 /// A slash in front, visible ASCII, no fragment.
 fn is_target(target: &str) -> bool {
-    target.starts_with('/') && target.bytes().all(|b| (0x21..0x7f).contains(&b) && b != b'#')
+    target.starts_with('/')
+        && target
+            .bytes()
+            .all(|b| (0x21..0x7f).contains(&b) && b != b'#')
 }
 
 fn is_framing(name: &str) -> bool {

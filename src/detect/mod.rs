@@ -126,3 +126,7 @@ pub fn classify_name(_p: &[&str]) -> Option<DataCategory> {
 pub fn classify_container(_p: &[&str]) -> Option<DataCategory> {
     None
 }
+/// stub
+pub fn detect_line(_l: &str) -> Result<String, ()> {
+    Err(())
+}

@@ -12,7 +12,10 @@ pub(crate) fn client_addr(peer: IpAddr, headers: &[(&str, &str)], trusted: &[IpN
         return peer;
     }
     let mut client = peer;
-    let fields = headers.iter().rev().filter(|(name, _)| *name == "x-forwarded-for");
+    let fields = headers
+        .iter()
+        .rev()
+        .filter(|(name, _)| *name == "x-forwarded-for");
     for entry in fields.flat_map(|(_, value)| value.rsplit(',')) {
         let Ok(ip) = entry.trim().parse::<IpAddr>() else {
             return client;
@@ -37,8 +40,14 @@ mod tests {
             client_addr(peer.parse().unwrap(), &headers, &trusted).to_string()
         };
         assert_eq!(of("192.0.2.1", &["198.51.100.1"]), "192.0.2.1");
-        assert_eq!(of("10.0.0.1", &["203.0.113.9, 198.51.100.1, 10.0.0.2"]), "198.51.100.1");
-        assert_eq!(of("10.0.0.1", &["198.51.100.1", "10.0.0.3"]), "198.51.100.1");
+        assert_eq!(
+            of("10.0.0.1", &["203.0.113.9, 198.51.100.1, 10.0.0.2"]),
+            "198.51.100.1"
+        );
+        assert_eq!(
+            of("10.0.0.1", &["198.51.100.1", "10.0.0.3"]),
+            "198.51.100.1"
+        );
         assert_eq!(of("10.0.0.1", &["198.51.100.1, junk"]), "10.0.0.1");
         assert_eq!(of("10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(of("::ffff:192.0.2.1", &[]), "192.0.2.1");

@@ -23,7 +23,9 @@ impl Cors {
         let Some((_, origin)) = origins.next() else {
             return Ok(Self::default());
         };
-        let visible = origin.bytes().all(|b| (0x21..0x7f).contains(&b) && b != b',');
+        let visible = origin
+            .bytes()
+            .all(|b| (0x21..0x7f).contains(&b) && b != b',');
         if origins.next().is_some() || origin.is_empty() || origin.len() > ORIGIN || !visible {
             return Err(Problem::Malformed("the Origin field is repeated or odd"));
         }
@@ -93,7 +95,10 @@ mod tests {
         let allowed = vec!["https://shop.example".to_owned()];
         let of = |origin: &str| Cors::of(&[("origin", origin)], &allowed);
         assert!(of("https://shop.example").is_ok());
-        assert_eq!(of("https://shop.example.evil.example").err(), Some(Problem::Origin));
+        assert_eq!(
+            of("https://shop.example.evil.example").err(),
+            Some(Problem::Origin)
+        );
         assert_eq!(of("null").err(), Some(Problem::Origin));
         assert!(Cors::of(&[("origin", "null")], &[]).is_ok());
         assert!(Cors::of(&[("origin", "a"), ("origin", "a")], &[]).is_err());
@@ -111,14 +116,37 @@ mod tests {
                 ("access-control-request-private-network", "true"),
             ],
         );
-        let get = |name: &str| reply.headers.iter().find(|(n, _)| n == name).map(|(_, v)| &**v);
+        let get = |name: &str| {
+            reply
+                .headers
+                .iter()
+                .find(|(n, _)| n == name)
+                .map(|(_, v)| &**v)
+        };
         assert_eq!(reply.status, 204);
-        assert_eq!(get("access-control-allow-origin"), Some("https://a.example"));
-        assert_eq!(get("access-control-allow-methods"), Some("POST, OPTIONS, REPORT"));
-        assert_eq!(get("access-control-allow-headers"), Some("content-type, x-a"));
+        assert_eq!(
+            get("access-control-allow-origin"),
+            Some("https://a.example")
+        );
+        assert_eq!(
+            get("access-control-allow-methods"),
+            Some("POST, OPTIONS, REPORT")
+        );
+        assert_eq!(
+            get("access-control-allow-headers"),
+            Some("content-type, x-a")
+        );
         assert_eq!(get("access-control-allow-private-network"), Some("true"));
-        let odd = [("access-control-request-method", "A"), ("access-control-request-headers", "a b")];
+        let odd = [
+            ("access-control-request-method", "A"),
+            ("access-control-request-headers", "a b"),
+        ];
         let reply = preflight(&cors, &["POST"], &odd);
-        assert!(!reply.headers.iter().any(|(n, _)| n == "access-control-allow-headers"));
+        assert!(
+            !reply
+                .headers
+                .iter()
+                .any(|(n, _)| n == "access-control-allow-headers")
+        );
     }
 }

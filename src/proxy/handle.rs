@@ -127,8 +127,8 @@ const EMPTY: &str = "this endpoint needs a body";
 
 /// An endpoint that also takes GET can carry everything in its query, as beacons do.
 fn needs_body(seen: &Seen<'_>, endpoint: &Endpoint) -> bool {
-    let by_query = seen.query.is_some_and(|q| !q.is_empty())
-        && endpoint.methods.iter().any(|m| &**m == "GET");
+    let by_query =
+        seen.query.is_some_and(|q| !q.is_empty()) && endpoint.methods.iter().any(|m| &**m == "GET");
     !matches!(seen.method, "GET" | "HEAD" | "DELETE") && !endpoint.bodies.is_empty() && !by_query
 }
 
@@ -169,7 +169,14 @@ where
         None => (Reply::problem(&Problem::Internal), Outcome::Unavailable),
     };
     admitted.cors.mark(&mut reply);
-    account(current, admitted, &reply, outcome, &report, started.elapsed());
+    account(
+        current,
+        admitted,
+        &reply,
+        outcome,
+        &report,
+        started.elapsed(),
+    );
     (reply, message)
 }
 
@@ -241,6 +248,7 @@ fn judge<M: Message>(
             body,
             client_ip: client_addr(place.peer, seen.headers, &config.gateway.trusted_proxies),
             body_limit: place.limit,
+            projects: &[],
         };
         match current.generation.scrubber.scrub(&raw, scratch) {
             Verdict::Forward(clean) => Judged::Forward(clean),
@@ -261,9 +269,12 @@ fn refused(current: &Current, admitted: &Admitted, refusal: Refusal) -> (Reply, 
             if let Some(metrics) = endpoint_metrics(current, admitted) {
                 metrics.decode_error(error);
             }
-            (Reply::problem(&Problem::Decode(error)), Outcome::Undecodable)
+            (
+                Reply::problem(&Problem::Decode(error)),
+                Outcome::Undecodable,
+            )
         }
-        Refusal::Policy => (Reply::problem(&Problem::Policy), Outcome::Rejected),
+        Refusal::Policy | Refusal::Project => (Reply::problem(&Problem::Policy), Outcome::Rejected),
     }
 }
 
@@ -288,7 +299,10 @@ async fn forward(
     let allow = |name: &str| answer_header(name, asset, endpoint);
     let sent = Instant::now();
     let tls = &current.client_tls;
-    let answer = worker.client.send(clean, upstream, tls, limits, &allow).await;
+    let answer = worker
+        .client
+        .send(clean, upstream, tls, limits, &allow)
+        .await;
     if let Some(metrics) = endpoint_metrics(current, admitted) {
         metrics.upstream(sent.elapsed());
     }
@@ -317,14 +331,19 @@ fn answer_header(name: &str, asset: bool, endpoint: &Endpoint) -> bool {
     match name {
         "content-type" | "content-encoding" | "cache-control" | "expires" | "retry-after" => true,
         "last-modified" | "etag" => asset,
-        _ => endpoint.answer_headers.iter().any(|allowed| **allowed == *name),
+        _ => endpoint
+            .answer_headers
+            .iter()
+            .any(|allowed| **allowed == *name),
     }
 }
 
 fn handed_on(answer: Answer) -> Reply {
     let mut reply = Reply::new(answer.status, "", answer.body);
     for (name, value) in answer.headers {
-        reply.headers.push((name.into_string().into(), value.into()));
+        reply
+            .headers
+            .push((name.into_string().into(), value.into()));
     }
     reply
 }

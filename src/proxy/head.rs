@@ -207,12 +207,18 @@ mod tests {
 
     #[test]
     fn a_head_is_read() {
-        let text = "POST /m/track?ip=1 HTTP/1.1\r\nHost: A.example:80\r\nContent-Length: 3\r\n\r\nabc";
+        let text =
+            "POST /m/track?ip=1 HTTP/1.1\r\nHost: A.example:80\r\nContent-Length: 3\r\n\r\nabc";
         let mut buf = text.as_bytes().to_vec();
-        let head = read(&mut Scanner::default(), &mut buf, &Limits::default()).unwrap().unwrap();
+        let head = read(&mut Scanner::default(), &mut buf, &Limits::default())
+            .unwrap()
+            .unwrap();
         let headers = head.headers(&buf);
         let seen = head.seen(&buf, &headers);
-        assert_eq!((seen.method, seen.path, seen.query), ("POST", "/m/track", Some("ip=1")));
+        assert_eq!(
+            (seen.method, seen.path, seen.query),
+            ("POST", "/m/track", Some("ip=1"))
+        );
         assert_eq!((seen.host, seen.framing), ("A.example", Framing::Length(3)));
         assert_eq!(headers[1], ("content-length", "3"));
         assert!(head.keep_alive && !head.expects);
@@ -222,43 +228,85 @@ mod tests {
     #[test]
     fn odd_heads_are_refused() {
         let status = |line: &str, rest: &str| {
-            head(&format!("{line}\r\n{rest}\r\n")).map_err(|p| p.status()).err()
+            head(&format!("{line}\r\n{rest}\r\n"))
+                .map_err(|p| p.status())
+                .err()
         };
         let host = "host: a\r\n";
         for line in [
-            "GET /", "GET  / HTTP/1.1", "GET / HTTP/1.1 ", " GET / HTTP/1.1", "GET\t/ HTTP/1.1",
-            "GET http://a/ HTTP/1.1", "GET * HTTP/1.1", "GET a:80 HTTP/1.1", "GET /#a HTTP/1.1",
-            "GET /\u{e9} HTTP/1.1", "G@T / HTTP/1.1", "GET / http/1.1", "GET / HTTP/11", "",
+            "GET /",
+            "GET  / HTTP/1.1",
+            "GET / HTTP/1.1 ",
+            " GET / HTTP/1.1",
+            "GET\t/ HTTP/1.1",
+            "GET http://a/ HTTP/1.1",
+            "GET * HTTP/1.1",
+            "GET a:80 HTTP/1.1",
+            "GET /#a HTTP/1.1",
+            "GET /\u{e9} HTTP/1.1",
+            "G@T / HTTP/1.1",
+            "GET / http/1.1",
+            "GET / HTTP/11",
+            "",
         ] {
             assert_eq!(status(line, host), Some(400), "{line:?}");
         }
         assert_eq!(status("GET / HTTP/2.0", host), Some(505));
         assert_eq!(status("GET / HTTP/1.2", host), Some(505));
         let line = "POST / HTTP/1.1";
-        for rest in ["", "host: a\r\nhost: a\r\n", "host: \r\n", "host: a b\r\n", "host: u@a\r\n"] {
+        for rest in [
+            "",
+            "host: a\r\nhost: a\r\n",
+            "host: \r\n",
+            "host: a b\r\n",
+            "host: u@a\r\n",
+        ] {
             assert_eq!(status(line, rest), Some(400), "{rest:?}");
         }
-        assert_eq!(status(line, "host: a\r\ntransfer-encoding: gzip\r\n"), Some(501));
+        assert_eq!(
+            status(line, "host: a\r\ntransfer-encoding: gzip\r\n"),
+            Some(501)
+        );
         assert_eq!(status(line, "host: a\r\nexpect: 200-ok\r\n"), Some(417));
-        assert_eq!(status("POST / HTTP/1.0", "transfer-encoding: chunked\r\n"), Some(400));
+        assert_eq!(
+            status("POST / HTTP/1.0", "transfer-encoding: chunked\r\n"),
+            Some(400)
+        );
         assert_eq!(status("GET / HTTP/1.0", ""), None);
     }
 
     #[test]
     fn limits_are_exact() {
-        let limits = Limits { target: 100, headers: 3, head: 400, ..Limits::default() };
+        let limits = Limits {
+            target: 100,
+            headers: 3,
+            head: 400,
+            ..Limits::default()
+        };
         let status = |text: String| {
             let mut buf = text.into_bytes();
-            read(&mut Scanner::default(), &mut buf, &limits).map_err(|p| p.status()).err()
+            read(&mut Scanner::default(), &mut buf, &limits)
+                .map_err(|p| p.status())
+                .err()
         };
         let target = |n: usize| format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(n - 1));
         assert_eq!(status(target(100)), None);
         assert_eq!(status(target(101)), Some(414));
         assert_eq!(status(format!("GET /{}", "a".repeat(400))), Some(414));
-        let count = |n: usize| format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "a: b\r\n".repeat(n - 1));
+        let count = |n: usize| {
+            format!(
+                "GET / HTTP/1.1\r\nhost: a\r\n{}\r\n",
+                "a: b\r\n".repeat(n - 1)
+            )
+        };
         assert_eq!(status(count(3)), None);
         assert_eq!(status(count(4)), Some(431));
-        let size = |n: usize| format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "a".repeat(n - 32));
+        let size = |n: usize| {
+            format!(
+                "GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n",
+                "a".repeat(n - 32)
+            )
+        };
         assert_eq!(size(400).len(), 400);
         assert_eq!(status(size(400)), None);
         assert_eq!(status(size(401)), Some(431));

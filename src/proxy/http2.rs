@@ -182,7 +182,9 @@ fn check_head(
         return Err(Problem::HeadTooLarge);
     }
     if !target.bytes().all(|b| (0x21..0x7f).contains(&b)) {
-        return Err(Problem::Malformed("the request target is not visible ASCII"));
+        return Err(Problem::Malformed(
+            "the request target is not visible ASCII",
+        ));
     }
     let authority = uri
         .authority()
@@ -191,7 +193,8 @@ fn check_head(
     if host_name(authority).is_none() {
         return Err(Problem::Malformed("the :authority is not a host"));
     }
-    let same = |host: &http::HeaderValue| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
+    let same =
+        |host: &http::HeaderValue| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
     if !parts.headers.get_all(http::header::HOST).iter().all(same) {
         return Err(Problem::Malformed("the Host field is not the :authority"));
     }
@@ -239,7 +242,10 @@ impl Message for Whole {
             method: self.parts.method.as_str(),
             path: uri.path(),
             query: uri.query(),
-            host: uri.authority().and_then(|a| host_name(a.as_str())).unwrap_or(""),
+            host: uri
+                .authority()
+                .and_then(|a| host_name(a.as_str()))
+                .unwrap_or(""),
             headers: &headers,
             framing: self.framing,
         };

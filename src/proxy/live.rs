@@ -134,7 +134,10 @@ impl Live {
 
     /// Loads anew; the error's text says why the old generation stays.
     pub fn reload(&self, cause: &'static str) -> Result<(), String> {
-        let _one = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = self
+            .reloading
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let made = (self.loader)()
             .map_err(|error| error.to_string())
             .and_then(|generation| Current::build(generation, &self.metrics));
@@ -142,7 +145,11 @@ impl Live {
             Ok(next) => {
                 let old = self.current();
                 note_restarts(&old.generation.config, &next.generation.config);
-                telemetry::reloaded(cause, &next.generation.policy_name, &next.generation.policy_digest);
+                telemetry::reloaded(
+                    cause,
+                    &next.generation.policy_name,
+                    &next.generation.policy_digest,
+                );
                 self.current.store(Arc::new(next));
                 note_time(&self.metrics);
                 Ok(())
@@ -153,14 +160,20 @@ impl Live {
             }
         };
         self.metrics.reload(result.is_ok());
-        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = result.as_ref().err().cloned();
+        *self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = result.as_ref().err().cloned();
         result
     }
 
     /// Why the last reload was refused, if it was.
     #[must_use]
     pub fn last_error(&self) -> Option<String> {
-        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Open connections of the gateway.
@@ -178,7 +191,9 @@ impl Live {
 
 fn note_time(metrics: &Metrics) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    metrics.config_loaded.set(now.map_or(0.0, |d| d.as_secs_f64()));
+    metrics
+        .config_loaded
+        .set(now.map_or(0.0, |d| d.as_secs_f64()));
 }
 
 fn note_restarts(old: &Config, new: &Config) {

@@ -187,7 +187,12 @@ fn deliver_words(error: DeliverError) -> Words {
         502 => "Bad upstream",
         _ => "Internal error",
     };
-    (error.status(), "upstream", title, Cow::Owned(error.to_string()))
+    (
+        error.status(),
+        "upstream",
+        title,
+        Cow::Owned(error.to_string()),
+    )
 }
 
 impl From<Bad> for Problem {
@@ -270,7 +275,12 @@ mod tests {
         let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
         assert_eq!(body["status"], 405);
         assert_eq!(body["request_id"].as_str().unwrap().len(), 16);
-        assert!(reply.headers.iter().any(|(n, v)| n == "allow" && v == "GET, POST"));
+        assert!(
+            reply
+                .headers
+                .iter()
+                .any(|(n, v)| n == "allow" && v == "GET, POST")
+        );
         let one = Reply::problem(&Problem::Overloaded);
         assert!(one.headers.iter().any(|(n, _)| n == "retry-after"));
         assert_ne!(one.body, Reply::problem(&Problem::Overloaded).body);

@@ -39,23 +39,28 @@ impl Routes {
     pub(crate) fn build(config: &Config, scrubber: &Scrubber) -> Result<Self, String> {
         let mut list = Vec::new();
         for (vendor, known) in scrubber.vendors().iter().enumerate() {
-            let flag = config.upstream_overrides.iter().rev().find(|(name, _)| **name == *known.name);
-            let mut add = |prefix: &str, host: Option<&str>, url: Option<&str>, body: Option<usize>| {
-                let upstream = flag
-                    .map(|(_, url)| url.as_str())
-                    .or(url)
-                    .map(Upstream::parse)
-                    .transpose()
-                    .map_err(|error| format!("upstream of {}: {error}", known.name))?;
-                list.push(Route {
-                    vendor,
-                    prefix: prefix.into(),
-                    host: host.map(|h| h.to_ascii_lowercase().into_boxed_str()),
-                    upstream,
-                    body: body.unwrap_or(config.limits.body),
-                });
-                Ok::<_, String>(())
-            };
+            let flag = config
+                .upstream_overrides
+                .iter()
+                .rev()
+                .find(|(name, _)| **name == *known.name);
+            let mut add =
+                |prefix: &str, host: Option<&str>, url: Option<&str>, body: Option<usize>| {
+                    let upstream = flag
+                        .map(|(_, url)| url.as_str())
+                        .or(url)
+                        .map(Upstream::parse)
+                        .transpose()
+                        .map_err(|error| format!("upstream of {}: {error}", known.name))?;
+                    list.push(Route {
+                        vendor,
+                        prefix: prefix.into(),
+                        host: host.map(|h| h.to_ascii_lowercase().into_boxed_str()),
+                        upstream,
+                        body: body.unwrap_or(config.limits.body),
+                    });
+                    Ok::<_, String>(())
+                };
             if config.routes.is_empty() {
                 add(&format!("/{}", known.name), None, None, None)?;
             }
@@ -68,7 +73,12 @@ impl Routes {
                 if !prefix.is_empty() && check_path(&prefix).is_err() {
                     return Err(format!("route of {}: the path is not plain", known.name));
                 }
-                add(&prefix, route.host.as_deref(), route.upstream.as_deref(), route.body)?;
+                add(
+                    &prefix,
+                    route.host.as_deref(),
+                    route.upstream.as_deref(),
+                    route.body,
+                )?;
             }
         }
         let known = |name: &str| scrubber.vendors().iter().any(|v| *v.name == *name);
@@ -106,10 +116,15 @@ impl Routes {
 
     /// The route for a host (without port) and a checked path, and where the vendor's path begins.
     pub(crate) fn find(&self, host: &str, path: &str) -> Option<(&Route, usize)> {
-        let (mut deferred, mut others) = (None, self.others.iter().filter_map(|at| self.list.get(*at)));
+        let (mut deferred, mut others) =
+            (None, self.others.iter().filter_map(|at| self.list.get(*at)));
         if !self.others.is_empty() {
             let hit = others.find(|route| {
-                route.host.as_ref().is_none_or(|h| h.eq_ignore_ascii_case(host)) && below(&route.prefix, path)
+                route
+                    .host
+                    .as_ref()
+                    .is_none_or(|h| h.eq_ignore_ascii_case(host))
+                    && below(&route.prefix, path)
             });
             match hit {
                 // A longer prefix, or a host, goes before a route of one segment.
@@ -131,12 +146,15 @@ impl Routes {
 }
 
 fn below(prefix: &str, path: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
+    path.strip_prefix(prefix)
+        .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Refuses a path that two readers may normalise to different ones.
 pub(crate) fn check_path(path: &str) -> Result<(), Problem> {
-    let odd = Err(Problem::Malformed("the path can be read in more than one way"));
+    let odd = Err(Problem::Malformed(
+        "the path can be read in more than one way",
+    ));
     if !path.starts_with('/') {
         return Err(Problem::Malformed("the request target is a path"));
     }
@@ -153,7 +171,9 @@ pub(crate) fn check_path(path: &str) -> Result<(), Problem> {
                 }
             }
             b'%' => {
-                let hex = path.get(at + 1..at + 3).filter(|h| h.bytes().all(|b| b.is_ascii_hexdigit()));
+                let hex = path
+                    .get(at + 1..at + 3)
+                    .filter(|h| h.bytes().all(|b| b.is_ascii_hexdigit()));
                 let value = hex.and_then(|h| u8::from_str_radix(h, 16).ok());
                 match value {
                     None | Some(0..=0x1f | 0x7f | b'/' | b'\\' | b'.' | b'%' | b';') => return odd,
@@ -201,8 +221,9 @@ mod tests {
     #[test]
     fn odd_paths_are_refused() {
         for bad in [
-            "", "a", "//", "/a//b", "/./a", "/a/..", "/a/../b", "/a%2fb", "/a%2Fb", "/a%2e", "/a%00",
-            "/a\\b", "/a;b", "/a%", "/a%g0", "/a%5c", "/a b", "/a\u{e9}", "/a#b", "/%252e", "/a/.",
+            "", "a", "//", "/a//b", "/./a", "/a/..", "/a/../b", "/a%2fb", "/a%2Fb", "/a%2e",
+            "/a%00", "/a\\b", "/a;b", "/a%", "/a%g0", "/a%5c", "/a b", "/a\u{e9}", "/a#b",
+            "/%252e", "/a/.",
         ] {
             assert!(check_path(bad).is_err(), "{bad:?}");
         }
@@ -213,10 +234,18 @@ mod tests {
 
     #[test]
     fn hosts() {
-        for (field, name) in [("a.example", "a.example"), ("A:80", "A"), ("[::1]:8080", "[::1]"), ("127.0.0.1:1", "127.0.0.1")] {
+        for (field, name) in [
+            ("a.example", "a.example"),
+            ("A:80", "A"),
+            ("[::1]:8080", "[::1]"),
+            ("127.0.0.1:1", "127.0.0.1"),
+        ] {
             assert_eq!(host_name(field), Some(name));
         }
-        for bad in ["", "a b", "a/b", "u@a", "a,b", "a:", "a:b", "a:99999", "[::1", "[x]", "a:80:80", "a\u{e9}"] {
+        for bad in [
+            "", "a b", "a/b", "u@a", "a,b", "a:", "a:b", "a:99999", "[::1", "[x]", "a:80:80",
+            "a\u{e9}",
+        ] {
             assert_eq!(host_name(bad), None, "{bad:?}");
         }
     }

@@ -200,7 +200,10 @@ async fn connection(tcp: TcpStream, peer: IpAddr, worker: Arc<Worker>) {
     let (_permit, before) = Permit::take(&worker);
     let (limits, tls) = {
         let current = worker.live.current();
-        (current.generation.config.limits.clone(), current.server_tls.clone())
+        (
+            current.generation.config.limits.clone(),
+            current.server_tls.clone(),
+        )
     };
     let deadline = Instant::now() + limits.header_timeout;
     let _ = tcp.set_nodelay(true);

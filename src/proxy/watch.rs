@@ -40,8 +40,18 @@ impl Stamps {
     #[must_use]
     pub fn carried_to(self, config: &Config) -> Self {
         let now = Self::of(config);
-        let names = |stamps: &Self| stamps.0.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
-        if names(&now) == names(&self) { self } else { now }
+        let names = |stamps: &Self| {
+            stamps
+                .0
+                .iter()
+                .map(|(path, _)| path.clone())
+                .collect::<Vec<_>>()
+        };
+        if names(&now) == names(&self) {
+            self
+        } else {
+            now
+        }
     }
 }
 

@@ -43,7 +43,9 @@ pub fn init(format: LogFormat) {
 }
 
 fn panic_hook(info: &PanicHookInfo<'_>) {
-    let (file, line) = info.location().map_or(("?", 0), |at| (at.file(), at.line()));
+    let (file, line) = info
+        .location()
+        .map_or(("?", 0), |at| (at.file(), at.line()));
     tracing::error!(file, line, "a task panicked; its connection is closed");
 }
 
@@ -83,7 +85,11 @@ pub fn reloaded(cause: &'static str, policy: &str, policy_digest: &str) {
 
 /// The configuration was read again and is not good: the old one stays.
 pub fn reload_failed(cause: &'static str, reason: &str) {
-    tracing::error!(cause, reason, "reload refused, the old configuration stays in force");
+    tracing::error!(
+        cause,
+        reason,
+        "reload refused, the old configuration stays in force"
+    );
 }
 
 /// A setting changed that only a restart can apply.

@@ -128,15 +128,31 @@ impl Metrics {
             registry: Registry::default(),
         };
         let bytes = Family::<Labels, Counter>::default();
-        registry.register("requests", "Requests by what became of them", metrics.requests.clone());
-        registry.register("events", "Events by what became of them", metrics.events.clone());
-        registry.register("actions", "Leaves and spans by action", metrics.actions.clone());
+        registry.register(
+            "requests",
+            "Requests by what became of them",
+            metrics.requests.clone(),
+        );
+        registry.register(
+            "events",
+            "Events by what became of them",
+            metrics.events.clone(),
+        );
+        registry.register(
+            "actions",
+            "Leaves and spans by action",
+            metrics.actions.clone(),
+        );
         registry.register(
             "decode_errors",
             "Requests that could not be decoded",
             metrics.decode_errors.clone(),
         );
-        registry.register("refused", "Requests refused before an endpoint was found, by status", metrics.refused.clone());
+        registry.register(
+            "refused",
+            "Requests refused before an endpoint was found, by status",
+            metrics.refused.clone(),
+        );
         registry.register_with_unit(
             "request_duration",
             "From a whole request to its answer",
@@ -149,9 +165,22 @@ impl Metrics {
             Unit::Seconds,
             metrics.upstream_duration.clone(),
         );
-        registry.register_with_unit("body", "Bytes of request bodies", Unit::Bytes, bytes.clone());
-        registry.register("connections", "Open connections", metrics.connections.clone());
-        registry.register("reloads", "Loads of the configuration", metrics.reloads.clone());
+        registry.register_with_unit(
+            "body",
+            "Bytes of request bodies",
+            Unit::Bytes,
+            bytes.clone(),
+        );
+        registry.register(
+            "connections",
+            "Open connections",
+            metrics.connections.clone(),
+        );
+        registry.register(
+            "reloads",
+            "Loads of the configuration",
+            metrics.reloads.clone(),
+        );
         registry.register("panics", "Tasks that panicked", metrics.panics.clone());
         registry.register_with_unit(
             "config_loaded_timestamp",
@@ -237,13 +266,18 @@ impl Metrics {
 
     fn endpoint(&self, vendor: &str, endpoint: &str) -> EndpointMetrics {
         let labels = |more: Option<(&'static str, &str)>| {
-            let mut labels = vec![("vendor", vendor.to_owned()), ("endpoint", endpoint.to_owned())];
+            let mut labels = vec![
+                ("vendor", vendor.to_owned()),
+                ("endpoint", endpoint.to_owned()),
+            ];
             labels.extend(more.map(|(key, value)| (key, value.to_owned())));
             labels
         };
         EndpointMetrics {
-            requests: Outcome::ALL
-                .map(|(_, name)| self.requests.get_or_create_owned(&labels(Some(("outcome", name))))),
+            requests: Outcome::ALL.map(|(_, name)| {
+                self.requests
+                    .get_or_create_owned(&labels(Some(("outcome", name))))
+            }),
             decode_errors: DECODE_KINDS.map(|name| {
                 self.decode_errors
                     .get_or_create_owned(&labels(Some(("kind", name))))
@@ -300,8 +334,16 @@ impl EndpointMetrics {
 }
 
 const DECODE_KINDS: [&str; 10] = [
-    "syntax", "truncated", "trailing", "utf8", "corrupt", "depth", "too_large", "empty",
-    "unsupported", "shape",
+    "syntax",
+    "truncated",
+    "trailing",
+    "utf8",
+    "corrupt",
+    "depth",
+    "too_large",
+    "empty",
+    "unsupported",
+    "shape",
 ];
 
 fn kind_name(kind: DecodeErrorKind) -> &'static str {

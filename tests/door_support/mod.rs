@@ -136,11 +136,22 @@ pub fn upstream(script: impl Fn(usize, &mut Peer) + Send + Sync + 'static) -> Up
                 let note: Box<dyn Fn(String)> = Box::new(move |text| {
                     let _ = send.lock().unwrap().send(text);
                 });
-                script(nth, &mut Peer { stream: stream.unwrap(), buf: Vec::new(), note });
+                script(
+                    nth,
+                    &mut Peer {
+                        stream: stream.unwrap(),
+                        buf: Vec::new(),
+                        note,
+                    },
+                );
             });
         }
     });
-    Upstream { url: format!("http://{addr}"), addr, seen }
+    Upstream {
+        url: format!("http://{addr}"),
+        addr,
+        seen,
+    }
 }
 
 /// An upstream that answers 200 `ok` to everything, on kept connections.
@@ -183,7 +194,11 @@ pub fn message(stream: &mut impl Read, buf: &mut Vec<u8>, bare: bool) -> Option<
     let text = String::from_utf8_lossy(&buf[..head]).into_owned();
     let length = text
         .lines()
-        .find_map(|l| l.to_ascii_lowercase().strip_prefix("content-length: ").map(|n| n.trim().parse::<usize>().unwrap()))
+        .find_map(|l| {
+            l.to_ascii_lowercase()
+                .strip_prefix("content-length: ")
+                .map(|n| n.trim().parse::<usize>().unwrap())
+        })
         .filter(|_| !bare)
         .unwrap_or(0);
     while buf.len() < head + length {
@@ -209,9 +224,14 @@ pub struct Client {
 impl Client {
     pub fn new(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, buf: Vec::new() }
+        Self {
+            stream,
+            buf: Vec::new(),
+        }
     }
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -238,5 +258,8 @@ pub fn status(answer: &str) -> u16 {
 
 /// A POST of a body to the gateway's `/acme/track`.
 pub fn post(body: &str) -> String {
-    format!("POST /acme/track HTTP/1.1\r\nhost: gate\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    format!(
+        "POST /acme/track HTTP/1.1\r\nhost: gate\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
