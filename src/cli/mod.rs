@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::telemetry::{self, LogFormat};
 
 mod check;
+mod demo;
 mod detect;
 mod explain;
 mod healthcheck;
@@ -73,6 +74,8 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// See in a minute what a vendor would hold without and with Tamis
+    Demo(demo::Demo),
     /// Check configuration, policy, catalogs, certificates and keys
     Check {
         #[command(flatten)]
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Run { common } => run_proxy(&common),
+        Command::Demo(args) => demo::main(&args),
         Command::Check { common, json } => check::main(&common, json),
         Command::Explain(args) => explain::main(&args),
         Command::Scrub(args) => scrub::main(&args),

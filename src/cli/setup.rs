@@ -119,33 +119,38 @@ pub(super) struct Key {
     pub(super) place: String,
 }
 
-/// The key of a policy; a ring is made on first use.
+/// The key of a policy; a ring is made on first use, and that is said.
 pub(super) fn key(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<Key> {
+    let (key, created) = open_key(config, policy)?;
+    if created {
+        output::note(&format!(
+            "a new pseudonym key was made in {}: back it up; without it pseudonyms cannot be continued",
+            key.place
+        ));
+    }
+    Ok(key)
+}
+
+fn open_key(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<(Key, bool)> {
     let source = &*policy.pseudonyms.key;
     if let Some(external) = keys::external(source) {
         let current = external?;
-        return Ok(Key {
+        let key = Key {
             epochs: vec![(None, current.clone())],
             current,
             place: source.to_owned(),
-        });
+        };
+        return Ok((key, false));
     }
     let dir = state_dir(config);
     let (ring, created) = KeyRing::open_or_create(&dir, source)?;
     let place = dir.join("keys").join(source).display().to_string();
-    if created == Created::Yes {
-        output::note(&format!(
-            "a new pseudonym key was made in {place}: back it up; without it pseudonyms cannot be continued"
-        ));
-    }
-    Ok(Key {
+    let key = Key {
         current: ring.current(),
-        epochs: ring
-            .epochs()
-            .map(|(n, key)| (Some(n), key.clone()))
-            .collect(),
+        epochs: ring.epochs().map(|(n, key)| (Some(n), key.clone())).collect(),
         place,
-    })
+    };
+    Ok((key, created == Created::Yes))
 }
 
 /// What judges requests.
@@ -161,9 +166,14 @@ pub(super) fn scrubber(config: &Config) -> anyhow::Result<Scrubber> {
 
 /// Everything that a reload replaces.
 pub(super) fn generation(common: &Common) -> anyhow::Result<Generation> {
+    generation_with(common, true)
+}
+
+/// The same; `say` whether a new key is worth a word (the demo's is not).
+pub(super) fn generation_with(common: &Common, say: bool) -> anyhow::Result<Generation> {
     let config = config(common)?;
     let policy = policy(&config)?;
-    let key = key(&config, &policy)?;
+    let key = if say { key(&config, &policy)? } else { open_key(&config, &policy)?.0 };
     let (policy_name, policy_digest) = (policy.name.to_string(), hex(&policy.digest));
     let scrubber = Scrubber::new(Arc::new(policy), vendors(&config)?, &key.current);
     let state_dir = state_dir(&config).display().to_string();
