@@ -10,6 +10,7 @@ pub mod codec;
 pub mod config;
 pub mod detect;
 pub mod diagnostic;
+pub mod keys;
 pub mod policy;
 pub mod scrub;
 pub mod selector;

@@ -1,0 +1,563 @@
+//! Pseudonym keys: a ring of epochs on disk, or one key from an environment variable or a file.
+//!
+//! ```text
+//! <state_dir>/keys/<name>/1.key        # a comment line, then 32 bytes as 64 hex digits; mode 0600
+//! <state_dir>/keys/<name>/2.key        # the highest epoch is the current one
+//! <state_dir>/keys/<name>/1.shredded   # where a key was: its epoch is never used again
+//! ```
+//!
+//! Invariants: a key file appears whole or not at all (written beside, synced, linked); an epoch's
+//! number is never reused, so that a pseudonym can be traced to one key; a file that others can read
+//! is refused. Errors name paths, never contents.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::codec::base64;
+use crate::sensitive::SecretKey;
+
+/// Bytes of a key.
+const KEY_LEN: usize = 32;
+/// No key file is larger; a larger file is a mistake and not read.
+const FILE_MAX: u64 = 4096;
+
+/// All epochs of one named key.
+pub struct KeyRing {
+    dir: PathBuf,
+    /// Ascending; never empty.
+    epochs: Vec<(u32, SecretKey)>,
+}
+
+/// Whether opening made the first key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Created {
+    /// A new key was drawn and written.
+    Yes,
+    /// The key was there.
+    No,
+}
+
+/// What is known about one epoch without its key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Epoch {
+    /// Its number, from 1.
+    pub number: u32,
+    /// What became of it.
+    pub state: EpochState,
+}
+
+/// What became of an epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EpochState {
+    /// Its pseudonyms are written now.
+    Current,
+    /// An older one, kept to answer access and erasure requests.
+    Kept,
+    /// Gone: its pseudonyms can no longer be traced.
+    Shredded,
+}
+
+/// Why keys cannot be had. Names a place and a way out, never a key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The system said no.
+    #[error("cannot {what} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Group or others may read (or write) the file.
+    #[error(
+        "the key file {} is open to others (mode {mode:04o}): run `chmod 600 {}` and consider a new key",
+        path.display(), path.display()
+    )]
+    Permissions {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Not a key.
+    #[error(
+        "{place} holds no key: expected 32 bytes as 64 hex digits or as base64 (`openssl rand -hex 32` makes one)"
+    )]
+    Format {
+        /// A path, or the variable's name.
+        place: String,
+    },
+    /// The environment variable is not set.
+    #[error("the environment variable {name} is not set: it should hold 32 bytes in hex or base64")]
+    Unset {
+        /// Its name.
+        name: String,
+    },
+    /// A key's name is a single word.
+    #[error("`{name}` is no key name: use letters, digits, `-` and `_`")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// No such epoch, or it is shredded.
+    #[error("{} has no key for epoch {epoch}", dir.display())]
+    NoEpoch {
+        /// The ring's directory.
+        dir: PathBuf,
+        /// The epoch.
+        epoch: u32,
+    },
+    /// The key in use cannot be shredded.
+    #[error("epoch {epoch} is in use: run `tamis keys rotate` first, then shred it")]
+    InUse {
+        /// The epoch.
+        epoch: u32,
+    },
+    /// All epochs are shredded.
+    #[error("all keys in {} are shredded: run `tamis keys rotate` to make a new one", dir.display())]
+    Empty {
+        /// The ring's directory.
+        dir: PathBuf,
+    },
+    /// The system gives no randomness.
+    #[error("the system gives no randomness")]
+    Random,
+}
+
+/// The one key that `env:NAME` or `file:PATH` names; `None` when the source is a ring's name.
+///
+/// # Errors
+/// [`KeyError`] when it names a place that holds no key.
+pub fn external(source: &str) -> Option<Result<SecretKey, KeyError>> {
+    if let Some(name) = source.strip_prefix("env:") {
+        return Some(from_env(name));
+    }
+    source
+        .strip_prefix("file:")
+        .map(|path| read_key(Path::new(path)))
+}
+
+impl KeyRing {
+    /// Opens the ring `name` below a state directory; draws the first key when there is none yet.
+    ///
+    /// # Errors
+    /// [`KeyError`]; nothing is repaired and no key is replaced.
+    pub fn open_or_create(state_dir: &Path, name: &str) -> Result<(Self, Created), KeyError> {
+        let dir = directory(state_dir, name)?;
+        make_directory(&dir)?;
+        let mut created = Created::No;
+        if numbers(&dir)?.is_empty() {
+            match create(&dir, 1) {
+                Ok(()) => created = Created::Yes,
+                // Another process was first: its key holds.
+                Err(KeyError::Io { source, .. })
+                    if source.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((Self::load(dir)?, created))
+    }
+
+    /// Opens the ring `name`, which must exist.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn open(state_dir: &Path, name: &str) -> Result<Self, KeyError> {
+        Self::load(directory(state_dir, name)?)
+    }
+
+    fn load(dir: PathBuf) -> Result<Self, KeyError> {
+        let mut epochs = Vec::new();
+        for (number, shredded) in numbers(&dir)? {
+            if !shredded {
+                epochs.push((number, read_key(&key_path(&dir, number))?));
+            }
+        }
+        if epochs.is_empty() {
+            return Err(KeyError::Empty { dir });
+        }
+        Ok(Self { dir, epochs })
+    }
+
+    /// The key whose pseudonyms are written now, and its epoch.
+    #[must_use]
+    pub fn current(&self) -> SecretKey {
+        #[expect(clippy::expect_used, reason = "load refuses a ring without keys")]
+        let (_, key) = self.epochs.last().expect("a ring has a key");
+        key.clone()
+    }
+
+    /// The current epoch's number.
+    #[must_use]
+    pub fn current_epoch(&self) -> u32 {
+        self.epochs.last().map_or(0, |(number, _)| *number)
+    }
+
+    /// All keys there are with their epochs, oldest first: for looking up what a value once got.
+    pub fn epochs(&self) -> impl DoubleEndedIterator<Item = (u32, &SecretKey)> {
+        self.epochs.iter().map(|(number, key)| (*number, key))
+    }
+
+    /// All epochs there ever were, oldest first.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the directory cannot be read.
+    pub fn list(&self) -> Result<Vec<Epoch>, KeyError> {
+        let current = self.current_epoch();
+        let all = numbers(&self.dir)?.into_iter();
+        Ok(all
+            .map(|(number, shredded)| Epoch {
+                number,
+                state: match shredded {
+                    true => EpochState::Shredded,
+                    false if number == current => EpochState::Current,
+                    false => EpochState::Kept,
+                },
+            })
+            .collect())
+    }
+
+    /// Draws a new key, which is the current one from now on; answers its epoch.
+    ///
+    /// # Errors
+    /// [`KeyError`]; the ring is then as it was.
+    pub fn rotate(&mut self) -> Result<u32, KeyError> {
+        let next = next_epoch(&self.dir)?;
+        create(&self.dir, next)?;
+        let key = read_key(&key_path(&self.dir, next))?;
+        self.epochs.push((next, key));
+        Ok(next)
+    }
+
+    /// Destroys an old epoch's key and leaves a tombstone. Copies in backups and what the disk keeps
+    /// of overwritten blocks are out of reach.
+    ///
+    /// # Errors
+    /// [`KeyError`]; [`KeyError::InUse`] for the current epoch.
+    pub fn shred(&mut self, epoch: u32) -> Result<(), KeyError> {
+        if epoch == self.current_epoch() {
+            return Err(KeyError::InUse { epoch });
+        }
+        if !self.epochs.iter().any(|(number, _)| *number == epoch) {
+            let dir = self.dir.clone();
+            return Err(KeyError::NoEpoch { dir, epoch });
+        }
+        // The tombstone first: if this ends in the middle, the epoch is not used again.
+        let tombstone = self.dir.join(format!("{epoch}.shredded"));
+        write_new(&tombstone, b"# this key was shredded\n")?;
+        overwrite(&key_path(&self.dir, epoch))?;
+        self.epochs.retain(|(number, _)| *number != epoch);
+        sync_directory(&self.dir)
+    }
+}
+
+/// Draws the first key of a ring that is empty or whose keys are all shredded.
+///
+/// # Errors
+/// [`KeyError`].
+pub fn renew(state_dir: &Path, name: &str) -> Result<KeyRing, KeyError> {
+    let dir = directory(state_dir, name)?;
+    make_directory(&dir)?;
+    create(&dir, next_epoch(&dir)?)?;
+    KeyRing::load(dir)
+}
+
+fn directory(state_dir: &Path, name: &str) -> Result<PathBuf, KeyError> {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || name.len() > 64 || !name.chars().all(word) {
+        return Err(KeyError::Name { name: name.into() });
+    }
+    Ok(state_dir.join("keys").join(name))
+}
+
+fn make_directory(dir: &Path) -> Result<(), KeyError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|source| io_error("make the directory", dir, source))
+}
+
+fn key_path(dir: &Path, epoch: u32) -> PathBuf {
+    dir.join(format!("{epoch}.key"))
+}
+
+/// The epochs in a directory with whether they are shredded, ascending. A tombstone outweighs a key.
+fn numbers(dir: &Path) -> Result<Vec<(u32, bool)>, KeyError> {
+    let fail = |source| io_error("read the directory", dir, source);
+    let mut found = std::collections::BTreeMap::new();
+    for entry in fs::read_dir(dir).map_err(fail)? {
+        let name = entry.map_err(fail)?.file_name();
+        let Some((number, kind)) = name.to_str().and_then(|n| n.split_once('.')) else {
+            continue;
+        };
+        let (Ok(number), "key" | "shredded") = (number.parse::<u32>(), kind) else {
+            continue;
+        };
+        *found.entry(number).or_insert(false) |= kind == "shredded";
+    }
+    Ok(found.into_iter().collect())
+}
+
+fn next_epoch(dir: &Path) -> Result<u32, KeyError> {
+    let last = numbers(dir)?.last().map_or(0, |(number, _)| *number);
+    last.checked_add(1).ok_or(KeyError::NoEpoch {
+        dir: dir.into(),
+        epoch: last,
+    })
+}
+
+/// Draws and writes a key.
+fn create(dir: &Path, epoch: u32) -> Result<(), KeyError> {
+    let mut key = Zeroizing::new([0; KEY_LEN]);
+    getrandom::fill(key.as_mut()).map_err(|_| KeyError::Random)?;
+    let mut text = Zeroizing::new(String::with_capacity(160));
+    text.push_str("# tamis pseudonym key, keep it secret: who holds it can trace pseudonyms\n");
+    for byte in key.iter() {
+        for nibble in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(nibble), 16));
+        }
+    }
+    text.push('\n');
+    write_new(&key_path(dir, epoch), text.as_bytes())
+}
+
+/// Writes a file that was not there, whole or not at all, readable by its owner only.
+fn write_new(path: &Path, content: &[u8]) -> Result<(), KeyError> {
+    let beside = path.with_extension(format!("new-{}", std::process::id()));
+    let written = write_synced(&beside, content)
+        // Unlike a rename, a link never replaces.
+        .and_then(|()| fs::hard_link(&beside, path));
+    let removed = fs::remove_file(&beside);
+    written
+        .and(removed)
+        .map_err(|source| io_error("write", path, source))?;
+    sync_directory(path.parent().unwrap_or(Path::new(".")))
+}
+
+fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    // Narrower still if a file was left over here.
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+fn sync_directory(dir: &Path) -> Result<(), KeyError> {
+    File::open(dir)
+        .and_then(|d| d.sync_all())
+        .map_err(|source| io_error("sync", dir, source))
+}
+
+/// Overwrites a file in place, syncs and removes it.
+fn overwrite(path: &Path) -> Result<(), KeyError> {
+    let wipe = || -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(path)?;
+        let len = usize::try_from(file.metadata()?.len().min(FILE_MAX)).unwrap_or(0);
+        let mut noise = vec![0; len];
+        // Zeros do as well where there is no randomness.
+        let _ = getrandom::fill(&mut noise);
+        file.write_all_at(&noise, 0)?;
+        file.sync_all()?;
+        file.write_all_at(&vec![0; len], 0)?;
+        file.sync_all()?;
+        fs::remove_file(path)
+    };
+    wipe().map_err(|source| io_error("shred", path, source))
+}
+
+fn from_env(name: &str) -> Result<SecretKey, KeyError> {
+    let value = std::env::var_os(name).ok_or_else(|| KeyError::Unset { name: name.into() })?;
+    let text = Zeroizing::new(value.into_encoded_bytes());
+    parse(&text).ok_or_else(|| KeyError::Format {
+        place: format!("the environment variable {name}"),
+    })
+}
+
+fn read_key(path: &Path) -> Result<SecretKey, KeyError> {
+    let fail = |source| io_error("read the key file", path, source);
+    let file = File::open(path).map_err(fail)?;
+    let meta = file.metadata().map_err(fail)?;
+    let mode = meta.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(KeyError::Permissions {
+            path: path.into(),
+            mode,
+        });
+    }
+    let mut text = Zeroizing::new(Vec::new());
+    io::Read::read_to_end(&mut io::Read::take(file, FILE_MAX), &mut text).map_err(fail)?;
+    parse(&text).ok_or_else(|| KeyError::Format {
+        place: path.display().to_string(),
+    })
+}
+
+/// 32 bytes in hex or base64, after comment lines.
+fn parse(text: &[u8]) -> Option<SecretKey> {
+    let mut lines = text
+        .split(|&b| b == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty() && !line.starts_with(b"#"));
+    let line = lines.next()?;
+    if lines.next().is_some() {
+        return None;
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(KEY_LEN));
+    if line.len() == 2 * KEY_LEN {
+        for pair in line.chunks_exact(2) {
+            let pair = std::str::from_utf8(pair).ok()?;
+            let hex = pair.bytes().all(|b| b.is_ascii_hexdigit());
+            bytes.push(u8::from_str_radix(pair, 16).ok().filter(|_| hex)?);
+        }
+    } else {
+        base64::decode(line, base64::Options::default(), &mut bytes).ok()?;
+    }
+    bytes.as_slice().try_into().ok().map(SecretKey::new)
+}
+
+fn io_error(what: &'static str, path: &Path, source: io::Error) -> KeyError {
+    KeyError::Io {
+        what,
+        path: path.into(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(dir: &Path) -> (KeyRing, Created) {
+        KeyRing::open_or_create(dir, "primary").unwrap()
+    }
+
+    #[test]
+    fn the_first_opening_draws_a_key_and_the_next_finds_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, created) = open(dir.path());
+        assert_eq!(created, Created::Yes);
+        let (two, created) = open(dir.path());
+        assert_eq!(created, Created::No);
+        assert_eq!(one.current().expose(), two.current().expose());
+        let path = dir.path().join("keys/primary/1.key");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+        let parent = fs::metadata(path.parent().unwrap()).unwrap();
+        assert_eq!(parent.mode() & 0o7777, 0o700);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("# ") && text.lines().count() == 2);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn rotating_and_shredding() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut ring, _) = open(dir.path());
+        let first = ring.current();
+        assert!(matches!(ring.shred(1), Err(KeyError::InUse { epoch: 1 })));
+        assert_eq!(ring.rotate().unwrap(), 2);
+        assert_ne!(first.expose(), ring.current().expose());
+        assert_eq!(ring.epochs().map(|(n, _)| n).collect::<Vec<_>>(), [1, 2]);
+        ring.shred(1).unwrap();
+        assert!(matches!(
+            ring.shred(1),
+            Err(KeyError::NoEpoch { epoch: 1, .. })
+        ));
+        let states = |ring: &KeyRing| -> Vec<_> {
+            let list = ring.list().unwrap();
+            list.iter().map(|e| (e.number, e.state)).collect()
+        };
+        let want = [(1, EpochState::Shredded), (2, EpochState::Current)];
+        assert_eq!(states(&ring), want);
+        let (again, _) = open(dir.path());
+        assert_eq!(states(&again), want);
+        assert!(!dir.path().join("keys/primary/1.key").exists());
+    }
+
+    #[test]
+    fn numbers_are_not_reused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut ring, _) = open(dir.path());
+        ring.rotate().unwrap();
+        ring.shred(1).unwrap();
+        fs::rename(
+            dir.path().join("keys/primary/2.key"),
+            dir.path().join("keys/primary/2.shredded"),
+        )
+        .unwrap();
+        let result = KeyRing::open_or_create(dir.path(), "primary");
+        assert!(matches!(result, Err(KeyError::Empty { .. })));
+        assert_eq!(renew(dir.path(), "primary").unwrap().current_epoch(), 3);
+    }
+
+    #[test]
+    fn open_and_broken_files_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path());
+        let path = dir.path().join("keys/primary/1.key");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let error = KeyRing::open_or_create(dir.path(), "primary")
+            .err()
+            .unwrap();
+        assert!(matches!(error, KeyError::Permissions { mode: 0o640, .. }));
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(&path, "secretvalue\n").unwrap();
+        let error = KeyRing::open_or_create(dir.path(), "primary")
+            .err()
+            .unwrap();
+        assert!(matches!(error, KeyError::Format { .. }));
+        assert!(!error.to_string().contains("secretvalue"));
+    }
+
+    #[test]
+    fn names_are_words() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["", "../x", "a/b", "a b", ".", "env:X"] {
+            let result = KeyRing::open_or_create(dir.path(), name);
+            assert!(matches!(result, Err(KeyError::Name { .. })), "{name}");
+        }
+    }
+
+    #[test]
+    fn keys_from_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("k");
+        let source = format!("file:{}", path.display());
+        let hex = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
+        let base64 = "ABEiM0RVZneImaq7zN3u/wARIjNEVWZ3iJmqu8zd7v8=";
+        for text in [hex, base64, &base64.replace('/', "_").replace('=', "")] {
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            let key = external(&source).unwrap().unwrap();
+            assert_eq!(key.expose()[..4], [0, 0x11, 0x22, 0x33]);
+        }
+        assert!(external("primary").is_none());
+        let unset = external("env:TAMIS_NO_SUCH_KEY").unwrap();
+        assert!(matches!(unset, Err(KeyError::Unset { .. })));
+        // A variable that every test run has, and that is no key.
+        assert!(matches!(
+            external("env:PATH").unwrap(),
+            Err(KeyError::Format { .. })
+        ));
+        for bad in [
+            "",
+            "abc",
+            &hex[2..],
+            &format!("{hex}\n{hex}"),
+            &hex.replace('0', "+"),
+        ] {
+            assert!(parse(bad.as_bytes()).is_none());
+        }
+    }
+}
