@@ -29,6 +29,8 @@ pub(crate) enum Problem {
     Decode(DecodeError),
     /// The origin is not in `allowed_origins`.
     Origin,
+    /// The project is not one of the route's.
+    Project,
     /// No route has this host and path.
     Route,
     /// The vendor's catalog has no such endpoint.
@@ -75,6 +77,12 @@ impl Problem {
                 "origin-not-allowed",
                 "Origin not allowed",
                 "this origin is not one of the allowed origins",
+            ),
+            Self::Project => fixed(
+                403,
+                "project-not-allowed",
+                "Project not allowed",
+                "the request's project is not one of the route's projects",
             ),
             Self::Route => fixed(404, "no-route", "Unknown route", "no route has this path"),
             Self::Endpoint => fixed(
