@@ -44,7 +44,7 @@ pub(crate) fn admit(current: &Current, seen: &Seen<'_>) -> Result<Admitted, Repl
     let allowed = &current.generation.config.gateway.allowed_origins;
     let cors = Cors::of(seen.headers, allowed).map_err(|problem| Reply::problem(&problem))?;
     admit_from(current, seen, &cors).map_err(|refused| match refused {
-        Refused::Problem(problem) => cors.marked(Reply::problem(&problem)),
+        Refused::Problem(problem) => cors.marked(Reply::problem(&problem), &[]),
         Refused::Reply(reply) => reply,
     })
 }
@@ -169,7 +169,8 @@ where
         Some(Judged::Refuse(refusal)) => refused(current, admitted, refusal),
         None => (Reply::problem(&Problem::Internal), Outcome::Unavailable),
     };
-    admitted.cors.mark(&mut reply);
+    let exposed = endpoint(current, admitted).map_or(&[][..], |e| &e.answer_headers);
+    admitted.cors.mark(&mut reply, exposed);
     account(current, admitted, &reply, outcome, &report, started.elapsed());
     (reply, message)
 }

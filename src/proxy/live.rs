@@ -101,8 +101,11 @@ impl Current {
                 upstreams.insert(url.clone(), upstream);
             }
         }
-        let client_tls = tls::client_config(config.upstream.ca_file.as_deref(), false)
+        let (client_tls, roots) = tls::client_config(config.upstream.ca_file.as_deref())
             .map_err(|error| error.to_string())?;
+        if roots == 0 {
+            telemetry::no_roots();
+        }
         let server_tls = config
             .gateway
             .tls

@@ -244,11 +244,11 @@ impl Reply {
         });
         let mut reply = Self::new(status, "application/problem+json", body.to_string());
         reply.set("cache-control", "no-store");
-        match problem {
-            Problem::Method(methods) => reply.set("allow", methods.clone()),
-            Problem::Overloaded => reply.set("retry-after", "5"),
-            _ if status == 503 => reply.set("retry-after", "5"),
-            _ => {}
+        if let Problem::Method(methods) = problem {
+            reply.set("allow", methods.clone());
+        }
+        if status == 503 {
+            reply.set("retry-after", "5");
         }
         reply
     }

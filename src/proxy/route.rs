@@ -114,8 +114,8 @@ impl Routes {
     pub(crate) fn find(&self, host: &str, path: &str) -> Option<(usize, usize)> {
         let fits = |at: &usize| {
             self.list.get(*at).filter(|route| {
-                let host_fits = |h: &Box<str>| h.eq_ignore_ascii_case(host);
-                route.host.as_ref().is_none_or(host_fits) && below(&route.prefix, path)
+                let host_fits = |h: &str| h.eq_ignore_ascii_case(host);
+                route.host.as_deref().is_none_or(host_fits) && below(&route.prefix, path)
             })
         };
         let place = |at: usize, route: &Route| (at, route.prefix.len());

@@ -158,8 +158,9 @@ pub fn upstream(script: impl Fn(usize, &mut Peer) + Send + Sync + 'static) -> Up
 /// An upstream that answers 200 `ok` to everything, on kept connections.
 pub fn good() -> Upstream {
     upstream(|_, peer| {
-        while peer.request().is_some() {
-            peer.write("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nset-cookie: a=b\r\ncontent-length: 2\r\n\r\nok");
+        while let Some(request) = peer.request() {
+            let body = if request.starts_with("HEAD ") { "" } else { "ok" };
+            peer.write(&format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nset-cookie: a=b\r\ncontent-length: 2\r\n\r\n{body}"));
         }
     })
 }
