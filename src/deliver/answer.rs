@@ -119,6 +119,9 @@ impl Reader<'_> {
             if !self.buf.is_empty() {
                 self.begun = true;
                 if let Some(len) = scanner.advance(&self.buf).map_err(garbled)? {
+                    if len > HEAD {
+                        return Err(DeliverError::TooLarge);
+                    }
                     return parse(&mut self.buf, scanner.first_line.unwrap_or(0), len);
                 }
                 if self.buf.len() > HEAD {

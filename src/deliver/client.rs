@@ -51,17 +51,17 @@ impl Client {
         Self::default()
     }
 
-    /// Sends a clean request and answers with the vendor's whole answer.
+    /// Sends a clean request to a target (its own, or its own at the upstream) and answers with the vendor's whole answer.
     pub async fn send(
         &self,
         clean: &CleanRequest,
-        upstream: &Upstream,
+        (upstream, target): (&Upstream, &str),
         tls: &Arc<rustls::ClientConfig>,
         limits: Limits,
         allow: &(dyn Fn(&str) -> bool + Sync),
     ) -> Result<Answer, DeliverError> {
         let mut head = Vec::new();
-        let rest = write::request(clean, upstream, &mut head)?;
+        let rest = write::request(clean, upstream, target, &mut head)?;
         let repeatable = matches!(clean.method(), "GET" | "HEAD");
         let mut kept = self.take(&upstream.origin, tls);
         loop {

@@ -12,10 +12,10 @@ const INLINE: usize = 64 << 10;
 pub(crate) fn request<'c>(
     clean: &'c CleanRequest,
     upstream: &Upstream,
+    target: &str,
     out: &mut Vec<u8>,
 ) -> Result<&'c [u8], DeliverError> {
     let body = clean.body();
-    let target = clean.target();
     if !is_token(clean.method()) || !is_target(target) {
         return Err(DeliverError::Request);
     }

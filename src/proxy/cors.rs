@@ -37,19 +37,24 @@ impl Cors {
         })
     }
 
-    /// Marks an answer as readable by the origin.
-    pub(crate) fn mark(&self, reply: &mut Reply) {
+    /// Marks an answer, and the fields that its endpoint answers with, as readable by the origin.
+    pub(crate) fn mark(&self, reply: &mut Reply, exposed: &[Box<str>]) {
         if let Some(origin) = &self.origin {
             reply.set("access-control-allow-origin", origin.to_string());
             reply.set("access-control-allow-credentials", "true");
-            reply.set("access-control-expose-headers", "retry-after");
+            if exposed.is_empty() {
+                reply.set("access-control-expose-headers", "retry-after");
+            } else {
+                let names = format!("retry-after, {}", exposed.join(", "));
+                reply.set("access-control-expose-headers", names);
+            }
             reply.set("vary", "origin");
         }
     }
 
     /// The same, by move.
-    pub(crate) fn marked(&self, mut reply: Reply) -> Reply {
-        self.mark(&mut reply);
+    pub(crate) fn marked(&self, mut reply: Reply, exposed: &[Box<str>]) -> Reply {
+        self.mark(&mut reply, exposed);
         reply
     }
 }
@@ -64,10 +69,10 @@ pub(crate) fn preflight(cors: &Cors, methods: &[&str], headers: &[(&str, &str)])
     let mut reply = Reply::new(204, "", "");
     let Some(asked) = field("access-control-request-method") else {
         reply.set("allow", allow);
-        cors.mark(&mut reply);
+        cors.mark(&mut reply, &[]);
         return reply;
     };
-    cors.mark(&mut reply);
+    cors.mark(&mut reply, &[]);
     if is_token(asked) && asked.len() <= 32 && !methods.contains(&asked) {
         allow.push_str(", ");
         allow.push_str(asked);

@@ -33,8 +33,8 @@ pub(crate) struct Admitted {
     endpoint: usize,
     /// Where the vendor's path begins.
     rest: usize,
-    /// A route's or a flag's upstream.
-    upstream: Option<Upstream>,
+    /// Index of the route.
+    route: usize,
     pub(crate) cors: Cors,
     pub(crate) limit: usize,
 }
@@ -44,7 +44,7 @@ pub(crate) fn admit(current: &Current, seen: &Seen<'_>) -> Result<Admitted, Repl
     let allowed = &current.generation.config.gateway.allowed_origins;
     let cors = Cors::of(seen.headers, allowed).map_err(|problem| Reply::problem(&problem))?;
     admit_from(current, seen, &cors).map_err(|refused| match refused {
-        Refused::Problem(problem) => cors.marked(Reply::problem(&problem)),
+        Refused::Problem(problem) => cors.marked(Reply::problem(&problem), &[]),
         Refused::Reply(reply) => reply,
     })
 }
@@ -65,10 +65,11 @@ fn admit_from(current: &Current, seen: &Seen<'_>, cors: &Cors) -> Result<Admitte
     if matches!(seen.method, "TRACE" | "CONNECT") {
         return Err(Problem::Method("GET, POST, OPTIONS".into()).into());
     }
-    let (route, rest) = current
+    let (route_at, rest) = current
         .routes
         .find(seen.host, seen.path)
         .ok_or(Problem::Route)?;
+    let route = current.routes.get(route_at).ok_or(Problem::Route)?;
     let path = seen.path.get(rest..).unwrap_or("");
     let scrubber = &current.generation.scrubber;
     let vendor = scrubber.vendors().get(route.vendor).ok_or(Problem::Route)?;
@@ -85,7 +86,7 @@ fn admit_from(current: &Current, seen: &Seen<'_>, cors: &Cors) -> Result<Admitte
         vendor: route.vendor,
         endpoint: at,
         rest,
-        upstream: route.upstream.clone(),
+        route: route_at,
         cors: cors.clone(),
         limit: route.body,
     })
@@ -127,8 +128,8 @@ const EMPTY: &str = "this endpoint needs a body";
 
 /// An endpoint that also takes GET can carry everything in its query, as beacons do.
 fn needs_body(seen: &Seen<'_>, endpoint: &Endpoint) -> bool {
-    let by_query =
-        seen.query.is_some_and(|q| !q.is_empty()) && endpoint.methods.iter().any(|m| &**m == "GET");
+    let by_query = seen.query.is_some_and(|q| !q.is_empty())
+        && endpoint.methods.iter().any(|m| &**m == "GET");
     !matches!(seen.method, "GET" | "HEAD" | "DELETE") && !endpoint.bodies.is_empty() && !by_query
 }
 
@@ -168,15 +169,9 @@ where
         Some(Judged::Refuse(refusal)) => refused(current, admitted, refusal),
         None => (Reply::problem(&Problem::Internal), Outcome::Unavailable),
     };
-    admitted.cors.mark(&mut reply);
-    account(
-        current,
-        admitted,
-        &reply,
-        outcome,
-        &report,
-        started.elapsed(),
-    );
+    let exposed = endpoint(current, admitted).map_or(&[][..], |e| &e.answer_headers);
+    admitted.cors.mark(&mut reply, exposed);
+    account(current, admitted, &reply, outcome, &report, started.elapsed());
     (reply, message)
 }
 
@@ -198,6 +193,7 @@ async fn scrub<M: Message>(
     let place = Place {
         vendor: admitted.vendor,
         endpoint: admitted.endpoint,
+        route: admitted.route,
         rest: admitted.rest,
         limit: admitted.limit,
         peer,
@@ -225,6 +221,7 @@ async fn scrub<M: Message>(
 struct Place {
     vendor: usize,
     endpoint: usize,
+    route: usize,
     rest: usize,
     limit: usize,
     peer: IpAddr,
@@ -248,7 +245,7 @@ fn judge<M: Message>(
             body,
             client_ip: client_addr(place.peer, seen.headers, &config.gateway.trusted_proxies),
             body_limit: place.limit,
-            projects: &[],
+            projects: current.routes.get(place.route).map_or(&[], |r| &r.projects),
         };
         match current.generation.scrubber.scrub(&raw, scratch) {
             Verdict::Forward(clean) => Judged::Forward(clean),
@@ -269,12 +266,10 @@ fn refused(current: &Current, admitted: &Admitted, refusal: Refusal) -> (Reply, 
             if let Some(metrics) = endpoint_metrics(current, admitted) {
                 metrics.decode_error(error);
             }
-            (
-                Reply::problem(&Problem::Decode(error)),
-                Outcome::Undecodable,
-            )
+            (Reply::problem(&Problem::Decode(error)), Outcome::Undecodable)
         }
-        Refusal::Policy | Refusal::Project => (Reply::problem(&Problem::Policy), Outcome::Rejected),
+        Refusal::Project => (Reply::problem(&Problem::Project), Outcome::Rejected),
+        Refusal::Policy => (Reply::problem(&Problem::Policy), Outcome::Rejected),
     }
 }
 
@@ -287,7 +282,7 @@ async fn forward(
     let Some(endpoint) = endpoint(current, admitted) else {
         return (Reply::problem(&Problem::Internal), Outcome::Unavailable);
     };
-    let Some(upstream) = upstream(current, admitted, clean) else {
+    let Some((upstream, target)) = upstream(current, admitted, clean) else {
         let problem = Problem::Deliver(deliver::DeliverError::Upstream);
         return (Reply::problem(&problem), Outcome::Upstream);
     };
@@ -299,10 +294,8 @@ async fn forward(
     let allow = |name: &str| answer_header(name, asset, endpoint);
     let sent = Instant::now();
     let tls = &current.client_tls;
-    let answer = worker
-        .client
-        .send(clean, upstream, tls, limits, &allow)
-        .await;
+    let place = (upstream, target);
+    let answer = worker.client.send(clean, place, tls, limits, &allow).await;
     if let Some(metrics) = endpoint_metrics(current, admitted) {
         metrics.upstream(sent.elapsed());
     }
@@ -312,18 +305,19 @@ async fn forward(
     }
 }
 
-/// A flag's or route's upstream, else the endpoint's own, else the vendor's.
+/// A flag's or route's upstream, else the endpoint's own, else the vendor's; and the target there.
 fn upstream<'c>(
     current: &'c Current,
-    admitted: &'c Admitted,
-    clean: &CleanRequest,
-) -> Option<&'c Upstream> {
-    if let Some(upstream) = &admitted.upstream {
-        return Some(upstream);
+    admitted: &Admitted,
+    clean: &'c CleanRequest,
+) -> Option<(&'c Upstream, &'c str)> {
+    if let Some(upstream) = &current.routes.get(admitted.route)?.upstream {
+        return Some((upstream, clean.target()));
     }
     let vendors = current.generation.scrubber.vendors();
     let vendor = vendors.get(admitted.vendor)?;
-    current.upstream(clean.upstream().unwrap_or(&vendor.upstream))
+    let upstream = current.upstream(clean.upstream().unwrap_or(&vendor.upstream))?;
+    Some((upstream, clean.upstream_target().unwrap_or(clean.target())))
 }
 
 /// The allow list of answers: nothing that acts on the client's origin or follows it.
@@ -331,19 +325,14 @@ fn answer_header(name: &str, asset: bool, endpoint: &Endpoint) -> bool {
     match name {
         "content-type" | "content-encoding" | "cache-control" | "expires" | "retry-after" => true,
         "last-modified" | "etag" => asset,
-        _ => endpoint
-            .answer_headers
-            .iter()
-            .any(|allowed| **allowed == *name),
+        _ => endpoint.answer_headers.iter().any(|allowed| **allowed == *name),
     }
 }
 
 fn handed_on(answer: Answer) -> Reply {
     let mut reply = Reply::new(answer.status, "", answer.body);
     for (name, value) in answer.headers {
-        reply
-            .headers
-            .push((name.into_string().into(), value.into()));
+        reply.headers.push((name.into_string().into(), value.into()));
     }
     reply
 }

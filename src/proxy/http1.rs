@@ -192,7 +192,7 @@ impl Conn {
             Err(Stop::Gone) => return Next::Drop,
             Err(Stop::Problem(problem)) => {
                 worker.live.metrics.refused(problem.status());
-                let reply = admitted.cors.marked(Reply::problem(&problem)).closing();
+                let reply = admitted.cors.marked(Reply::problem(&problem), &[]).closing();
                 return self.answer(&reply, is_head).await;
             }
         };
@@ -381,10 +381,12 @@ impl Message for Whole {
     }
 }
 
-/// Writes all, as long as the peer takes some of it in time.
+/// Writes all, as long as the peer takes some of it in time, and all of it in ten times that.
 async fn write(io: &mut Stream, mut rest: &[u8], stall: Duration) -> Result<(), ()> {
+    let end = Instant::now() + stall * 10;
     while !rest.is_empty() {
-        match timeout(stall, io.write(rest)).await {
+        let step = end.min(Instant::now() + stall);
+        match timeout_at(step, io.write(rest)).await {
             Ok(Ok(count @ 1..)) => rest = rest.get(count..).unwrap_or(&[]),
             Ok(Ok(0) | Err(_)) | Err(_) => return Err(()),
         }

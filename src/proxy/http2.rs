@@ -49,7 +49,11 @@ pub(crate) async fn serve(
         move |request| {
             let (worker, activity) = (Arc::clone(&worker), activity.enter());
             async move {
-                let reply = request_in(&worker, peer, request).await;
+                let is_head = request.method() == http::Method::HEAD;
+                let mut reply = request_in(&worker, peer, request).await;
+                if is_head {
+                    reply.body.clear();
+                }
                 drop(activity);
                 Ok::<_, Infallible>(response(reply))
             }
@@ -160,7 +164,7 @@ async fn request_in(worker: &Worker, peer: IpAddr, request: Request<Incoming>) -
                 }
             }
         };
-        return admitted.cors.marked(refuse(problem));
+        return admitted.cors.marked(refuse(problem), &[]);
     }
     handle::process(worker, &current, &admitted, peer, whole)
         .await
@@ -198,10 +202,9 @@ fn check_head(
     if !parts.headers.get_all(http::header::HOST).iter().all(same) {
         return Err(Problem::Malformed("the Host field is not the :authority"));
     }
-    if let Some(expect) = parts.headers.get(http::header::EXPECT) {
-        if !expect.as_bytes().eq_ignore_ascii_case(b"100-continue") {
-            return Err(Problem::Expectation);
-        }
+    let kept = |expect: &http::HeaderValue| expect.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    if !parts.headers.get_all(http::header::EXPECT).iter().all(kept) {
+        return Err(Problem::Expectation);
     }
     let mut lengths = parts.headers.get_all(http::header::CONTENT_LENGTH).iter();
     match (lengths.next(), lengths.next()) {

@@ -4,6 +4,7 @@
 //! with the generation it began with.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -32,6 +33,28 @@ pub struct Generation {
     pub key_location: String,
     /// Where durable state lives.
     pub state_dir: String,
+}
+
+impl Generation {
+    /// Names the policy by what the engine runs.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        scrubber: Scrubber,
+        key_location: impl std::fmt::Display,
+        state_dir: &Path,
+    ) -> Self {
+        let policy = scrubber.policy();
+        let digest = policy.digest.iter().map(|byte| format!("{byte:02x}"));
+        Self {
+            policy_name: policy.name.to_string(),
+            policy_digest: digest.collect(),
+            key_location: key_location.to_string(),
+            state_dir: state_dir.display().to_string(),
+            config: Arc::new(config),
+            scrubber: Arc::new(scrubber),
+        }
+    }
 }
 
 /// Any error of the loader; its text is logged and shown, and holds no client's value.
@@ -68,10 +91,6 @@ pub struct Live {
 impl Current {
     fn build(generation: Generation, metrics: &Metrics) -> Result<Self, String> {
         let config = &generation.config;
-        if config.routes.iter().any(|route| !route.projects.is_empty()) {
-            // Refused rather than ignored: a list that holds nobody back would be a false promise.
-            return Err("route: `projects` is not supported by this version".into());
-        }
         let routes = Routes::build(config, &generation.scrubber)?;
         let mut upstreams = HashMap::new();
         for vendor in generation.scrubber.vendors() {
@@ -82,8 +101,11 @@ impl Current {
                 upstreams.insert(url.clone(), upstream);
             }
         }
-        let client_tls = tls::client_config(config.upstream.ca_file.as_deref(), false)
+        let (client_tls, roots) = tls::client_config(config.upstream.ca_file.as_deref())
             .map_err(|error| error.to_string())?;
+        if roots == 0 {
+            telemetry::no_roots();
+        }
         let server_tls = config
             .gateway
             .tls

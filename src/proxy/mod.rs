@@ -12,6 +12,7 @@ mod head;
 mod http1;
 mod http2;
 mod live;
+mod proxy_protocol;
 mod reply;
 mod route;
 mod serve;

@@ -29,6 +29,8 @@ pub(crate) enum Problem {
     Decode(DecodeError),
     /// The origin is not in `allowed_origins`.
     Origin,
+    /// The project is not one of the route's.
+    Project,
     /// No route has this host and path.
     Route,
     /// The vendor's catalog has no such endpoint.
@@ -75,6 +77,12 @@ impl Problem {
                 "origin-not-allowed",
                 "Origin not allowed",
                 "this origin is not one of the allowed origins",
+            ),
+            Self::Project => fixed(
+                403,
+                "project-not-allowed",
+                "Project not allowed",
+                "the request's project is not one of the route's projects",
             ),
             Self::Route => fixed(404, "no-route", "Unknown route", "no route has this path"),
             Self::Endpoint => fixed(
@@ -236,11 +244,11 @@ impl Reply {
         });
         let mut reply = Self::new(status, "application/problem+json", body.to_string());
         reply.set("cache-control", "no-store");
-        match problem {
-            Problem::Method(methods) => reply.set("allow", methods.clone()),
-            Problem::Overloaded => reply.set("retry-after", "5"),
-            _ if status == 503 => reply.set("retry-after", "5"),
-            _ => {}
+        if let Problem::Method(methods) = problem {
+            reply.set("allow", methods.clone());
+        }
+        if status == 503 {
+            reply.set("retry-after", "5");
         }
         reply
     }

@@ -6,7 +6,7 @@
 use hashbrown::HashMap;
 
 use super::reply::Problem;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::deliver::Upstream;
 use crate::scrub::Scrubber;
 
@@ -22,6 +22,8 @@ pub(crate) struct Route {
     pub(crate) upstream: Option<Upstream>,
     /// Body limit.
     pub(crate) body: usize,
+    /// Project tokens that pass; empty: any.
+    pub(crate) projects: Vec<String>,
 }
 
 /// All routes.
@@ -39,30 +41,28 @@ impl Routes {
     pub(crate) fn build(config: &Config, scrubber: &Scrubber) -> Result<Self, String> {
         let mut list = Vec::new();
         for (vendor, known) in scrubber.vendors().iter().enumerate() {
-            let flag = config
-                .upstream_overrides
-                .iter()
-                .rev()
-                .find(|(name, _)| **name == *known.name);
-            let mut add =
-                |prefix: &str, host: Option<&str>, url: Option<&str>, body: Option<usize>| {
-                    let upstream = flag
-                        .map(|(_, url)| url.as_str())
-                        .or(url)
-                        .map(Upstream::parse)
-                        .transpose()
-                        .map_err(|error| format!("upstream of {}: {error}", known.name))?;
-                    list.push(Route {
-                        vendor,
-                        prefix: prefix.into(),
-                        host: host.map(|h| h.to_ascii_lowercase().into_boxed_str()),
-                        upstream,
-                        body: body.unwrap_or(config.limits.body),
-                    });
-                    Ok::<_, String>(())
-                };
+            let flag = config.upstream_overrides.iter().rev().find(|(name, _)| **name == *known.name);
+            let mut add = |prefix: &str, route: Option<&config::Route>| {
+                let url = route.and_then(|r| r.upstream.as_deref());
+                let host = route.and_then(|r| r.host.as_deref());
+                let upstream = flag
+                    .map(|(_, url)| url.as_str())
+                    .or(url)
+                    .map(Upstream::parse)
+                    .transpose()
+                    .map_err(|error| format!("upstream of {}: {error}", known.name))?;
+                list.push(Route {
+                    vendor,
+                    prefix: prefix.into(),
+                    host: host.map(|h| h.to_ascii_lowercase().into_boxed_str()),
+                    upstream,
+                    body: route.and_then(|r| r.body).unwrap_or(config.limits.body),
+                    projects: route.map(|r| r.projects.clone()).unwrap_or_default(),
+                });
+                Ok::<_, String>(())
+            };
             if config.routes.is_empty() {
-                add(&format!("/{}", known.name), None, None, None)?;
+                add(&format!("/{}", known.name), None)?;
             }
             for route in config.routes.iter().filter(|r| r.vendor == *known.name) {
                 let prefix = match (&route.path, &route.host) {
@@ -73,12 +73,7 @@ impl Routes {
                 if !prefix.is_empty() && check_path(&prefix).is_err() {
                     return Err(format!("route of {}: the path is not plain", known.name));
                 }
-                add(
-                    &prefix,
-                    route.host.as_deref(),
-                    route.upstream.as_deref(),
-                    route.body,
-                )?;
+                add(&prefix, Some(route))?;
             }
         }
         let known = |name: &str| scrubber.vendors().iter().any(|v| *v.name == *name);
@@ -114,47 +109,43 @@ impl Routes {
         routes
     }
 
-    /// The route for a host (without port) and a checked path, and where the vendor's path begins.
-    pub(crate) fn find(&self, host: &str, path: &str) -> Option<(&Route, usize)> {
-        let (mut deferred, mut others) =
-            (None, self.others.iter().filter_map(|at| self.list.get(*at)));
-        if !self.others.is_empty() {
-            let hit = others.find(|route| {
-                route
-                    .host
-                    .as_ref()
-                    .is_none_or(|h| h.eq_ignore_ascii_case(host))
-                    && below(&route.prefix, path)
-            });
-            match hit {
-                // A longer prefix, or a host, goes before a route of one segment.
-                Some(route) if route.host.is_some() || !route.prefix.is_empty() => {
-                    return Some((route, route.prefix.len()));
-                }
-                other => deferred = other,
+    /// The index of the route for a host (without port) and a checked path, and where the vendor's
+    /// path begins.
+    pub(crate) fn find(&self, host: &str, path: &str) -> Option<(usize, usize)> {
+        let fits = |at: &usize| {
+            self.list.get(*at).filter(|route| {
+                let host_fits = |h: &str| h.eq_ignore_ascii_case(host);
+                route.host.as_deref().is_none_or(host_fits) && below(&route.prefix, path)
+            })
+        };
+        let place = |at: usize, route: &Route| (at, route.prefix.len());
+        let other = self.others.iter().find_map(|at| Some((*at, fits(at)?)));
+        match other {
+            // A longer prefix, or a host, goes before a route of one segment.
+            Some((at, route)) if route.host.is_some() || !route.prefix.is_empty() => {
+                return Some(place(at, route));
             }
+            Some(_) | None => {}
         }
         let first = path.strip_prefix('/').unwrap_or(path);
         let first = first.split('/').next().unwrap_or("");
-        self.simple
-            .get(first)
-            .and_then(|at| self.list.get(*at))
-            .filter(|route| below(&route.prefix, path))
-            .or(deferred)
-            .map(|route| (route, route.prefix.len()))
+        let simple = self.simple.get(first).and_then(|at| Some((*at, fits(at)?)));
+        simple.or(other).map(|(at, route)| place(at, route))
+    }
+
+    /// A route by its index.
+    pub(crate) fn get(&self, at: usize) -> Option<&Route> {
+        self.list.get(at)
     }
 }
 
 fn below(prefix: &str, path: &str) -> bool {
-    path.strip_prefix(prefix)
-        .is_some_and(|rest| rest.starts_with('/'))
+    path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Refuses a path that two readers may normalise to different ones.
 pub(crate) fn check_path(path: &str) -> Result<(), Problem> {
-    let odd = Err(Problem::Malformed(
-        "the path can be read in more than one way",
-    ));
+    let odd = Err(Problem::Malformed("the path can be read in more than one way"));
     if !path.starts_with('/') {
         return Err(Problem::Malformed("the request target is a path"));
     }
@@ -171,9 +162,7 @@ pub(crate) fn check_path(path: &str) -> Result<(), Problem> {
                 }
             }
             b'%' => {
-                let hex = path
-                    .get(at + 1..at + 3)
-                    .filter(|h| h.bytes().all(|b| b.is_ascii_hexdigit()));
+                let hex = path.get(at + 1..at + 3).filter(|h| h.bytes().all(|b| b.is_ascii_hexdigit()));
                 let value = hex.and_then(|h| u8::from_str_radix(h, 16).ok());
                 match value {
                     None | Some(0..=0x1f | 0x7f | b'/' | b'\\' | b'.' | b'%' | b';') => return odd,
@@ -221,9 +210,8 @@ mod tests {
     #[test]
     fn odd_paths_are_refused() {
         for bad in [
-            "", "a", "//", "/a//b", "/./a", "/a/..", "/a/../b", "/a%2fb", "/a%2Fb", "/a%2e",
-            "/a%00", "/a\\b", "/a;b", "/a%", "/a%g0", "/a%5c", "/a b", "/a\u{e9}", "/a#b",
-            "/%252e", "/a/.",
+            "", "a", "//", "/a//b", "/./a", "/a/..", "/a/../b", "/a%2fb", "/a%2Fb", "/a%2e", "/a%00",
+            "/a\\b", "/a;b", "/a%", "/a%g0", "/a%5c", "/a b", "/a\u{e9}", "/a#b", "/%252e", "/a/.",
         ] {
             assert!(check_path(bad).is_err(), "{bad:?}");
         }
@@ -234,18 +222,10 @@ mod tests {
 
     #[test]
     fn hosts() {
-        for (field, name) in [
-            ("a.example", "a.example"),
-            ("A:80", "A"),
-            ("[::1]:8080", "[::1]"),
-            ("127.0.0.1:1", "127.0.0.1"),
-        ] {
+        for (field, name) in [("a.example", "a.example"), ("A:80", "A"), ("[::1]:8080", "[::1]"), ("127.0.0.1:1", "127.0.0.1")] {
             assert_eq!(host_name(field), Some(name));
         }
-        for bad in [
-            "", "a b", "a/b", "u@a", "a,b", "a:", "a:b", "a:99999", "[::1", "[x]", "a:80:80",
-            "a\u{e9}",
-        ] {
+        for bad in ["", "a b", "a/b", "u@a", "a,b", "a:", "a:b", "a:99999", "[::1", "[x]", "a:80:80", "a\u{e9}"] {
             assert_eq!(host_name(bad), None, "{bad:?}");
         }
     }
@@ -257,6 +237,7 @@ mod tests {
             host: host.map(Into::into),
             upstream: None,
             body: 1,
+            projects: Vec::new(),
         }
     }
 
@@ -268,7 +249,7 @@ mod tests {
             route(2, "", Some("mp.example")),
             route(3, "", None),
         ]);
-        let find = |host, path| routes.find(host, path).map(|(r, at)| (r.vendor, at));
+        let find = |host, path| routes.find(host, path);
         assert_eq!(find("x", "/a/track"), Some((0, 2)));
         assert_eq!(find("x", "/a/b/track"), Some((1, 4)));
         assert_eq!(find("x", "/ab/track"), Some((3, 0)));

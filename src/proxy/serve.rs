@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::live::Live;
 use super::reply::{Problem, Reply};
 use super::worker::Worker;
-use super::{http1, http2};
+use super::{http1, http2, proxy_protocol};
 use crate::telemetry;
 use crate::tls::Stream;
 
@@ -196,14 +196,14 @@ impl Drop for Permit {
     }
 }
 
-async fn connection(tcp: TcpStream, peer: IpAddr, worker: Arc<Worker>) {
+async fn connection(mut tcp: TcpStream, mut peer: IpAddr, worker: Arc<Worker>) {
     let (_permit, before) = Permit::take(&worker);
-    let (limits, tls) = {
+    let (limits, tls, trusted) = {
         let current = worker.live.current();
-        (
-            current.generation.config.limits.clone(),
-            current.server_tls.clone(),
-        )
+        let config = &current.generation.config;
+        let is_peer = |net: &ipnet::IpNet| net.contains(&peer.to_canonical());
+        let trusted = config.gateway.trusted_proxies.iter().any(is_peer);
+        (config.limits.clone(), current.server_tls.clone(), trusted)
     };
     let deadline = Instant::now() + limits.header_timeout;
     let _ = tcp.set_nodelay(true);
@@ -212,6 +212,12 @@ async fn connection(tcp: TcpStream, peer: IpAddr, worker: Arc<Worker>) {
             turn_away(tcp).await;
         }
         return;
+    }
+    if trusted {
+        match timeout_at(deadline, proxy_protocol::read(&mut tcp, peer)).await {
+            Ok(Ok(client)) => peer = client,
+            Ok(Err(_)) | Err(_) => return,
+        }
     }
     let io = match tls {
         None => Stream::Plain(tcp),

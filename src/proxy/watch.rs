@@ -1,6 +1,6 @@
 //! Whether a file that was read has changed since: by time and size, looked at every other second.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::config::Config;
@@ -13,15 +13,7 @@ impl Stamps {
     /// Looks at the files of a configuration.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        let mut paths = config.files.clone();
-        if let Some(tls) = &config.gateway.tls {
-            paths.extend([tls.cert.clone(), tls.key.clone()]);
-        }
-        paths.extend(config.upstream.ca_file.clone());
-        let policy = Path::new(&config.policy);
-        if policy.is_file() {
-            paths.push(policy.to_owned());
-        }
+        let mut paths = config.watched();
         if let Some(folder) = &config.vendors_dir {
             let entries = std::fs::read_dir(folder).into_iter().flatten();
             paths.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));

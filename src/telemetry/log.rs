@@ -97,6 +97,14 @@ pub fn reload_needs_restart(setting: &'static str) {
     tracing::warn!(setting, "this change takes effect only after a restart");
 }
 
+/// No upstream can be verified.
+pub fn no_roots() {
+    tracing::warn!(
+        "no root certificates: every https upstream will be refused; install the system's \
+         (ca-certificates) or set upstream.ca_file"
+    );
+}
+
 /// The operating system gives no more sockets.
 pub fn accept_failed(error: &std::io::Error) {
     tracing::warn!(kind = %error.kind(), code = error.raw_os_error(), "accept failed");

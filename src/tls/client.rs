@@ -8,14 +8,11 @@ use rustls_pki_types::pem::PemObject;
 
 use super::TlsError;
 
-/// A client configuration that verifies chain, name and dates.
-///
-/// Missing system roots are an error only when no `ca_file` is given and `required` is set: a
-/// server whose upstreams are all plain does not need any.
+/// A client configuration that verifies chain, name and dates, and the number of roots. Without any
+/// root no upstream is ever trusted.
 pub fn client_config(
     ca_file: Option<&Path>,
-    required: bool,
-) -> Result<Arc<rustls::ClientConfig>, TlsError> {
+) -> Result<(Arc<rustls::ClientConfig>, usize), TlsError> {
     let mut roots = rustls::RootCertStore::empty();
     let (_, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(file) = ca_file {
@@ -31,9 +28,7 @@ pub fn client_config(
             return Err(bad());
         }
     }
-    if roots.is_empty() && required {
-        return Err(TlsError::NoRoots);
-    }
+    let count = roots.len();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -41,5 +36,5 @@ pub fn client_config(
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok((Arc::new(config), count))
 }

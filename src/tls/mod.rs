@@ -27,9 +27,6 @@ pub enum TlsError {
         /// The certificate's file.
         file: String,
     },
-    /// The system has no root certificates and no `ca_file` was given.
-    #[error("no root certificates: install the system's or set upstream.ca_file")]
-    NoRoots,
     /// The cryptography provider lacks a protocol version.
     #[error("the cryptography provider does not support TLS 1.2 and 1.3")]
     Provider,

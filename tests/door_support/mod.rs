@@ -2,6 +2,7 @@
 
 #![allow(
     dead_code,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -9,6 +10,7 @@
 )]
 
 use std::io::{Read, Write};
+use std::path::Path;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
@@ -17,7 +19,9 @@ use std::time::Duration;
 use tamis::catalog::{Endpoint, Kind, PathPattern, PathSegment, Vendor};
 use tamis::config::Config;
 use tamis::proxy::{Generation, Handle, Live, Server};
+use tamis::policy::CompiledPolicy;
 use tamis::scrub::Scrubber;
+use tamis::sensitive::SecretKey;
 
 /// A running gateway; ends with the test.
 pub struct Gate {
@@ -86,14 +90,11 @@ pub fn vendor(upstream: &str) -> Arc<Vendor> {
 
 /// What a loader makes of a configuration.
 pub fn generation(config: Config, upstream: &str) -> Generation {
-    Generation {
-        config: Arc::new(config),
-        scrubber: Arc::new(Scrubber::passing(vec![vendor(upstream)])),
-        policy_name: "test".into(),
-        policy_digest: "00".into(),
-        key_location: "nowhere".into(),
-        state_dir: String::new(),
-    }
+    let policy = "version = 1\nname = \"test\"\nunlisted = \"keep\"\n";
+    let (policy, _) = CompiledPolicy::load("test.toml", policy).unwrap_or_else(|d| panic!("{d}"));
+    let vendors = vec![vendor(upstream)];
+    let scrubber = Scrubber::new(Arc::new(policy), vendors, &SecretKey::new([7; 32]));
+    Generation::new(config, scrubber, "nowhere", Path::new(""))
 }
 
 /// Starts a gateway in front of an upstream.
@@ -157,8 +158,9 @@ pub fn upstream(script: impl Fn(usize, &mut Peer) + Send + Sync + 'static) -> Up
 /// An upstream that answers 200 `ok` to everything, on kept connections.
 pub fn good() -> Upstream {
     upstream(|_, peer| {
-        while peer.request().is_some() {
-            peer.write("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nset-cookie: a=b\r\ncontent-length: 2\r\n\r\nok");
+        while let Some(request) = peer.request() {
+            let body = if request.starts_with("HEAD ") { "" } else { "ok" };
+            peer.write(&format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nset-cookie: a=b\r\ncontent-length: 2\r\n\r\n{body}"));
         }
     })
 }
