@@ -177,7 +177,8 @@ def no_address_lookup(before, after):
     out = collections.Counter()
     for record in after.collect():
         given = [value for key, value in query_of(record) + form_of(record) if key == rule["parameter"]]
-        if not given or set(given) != {rule["value"]}:
+        forced = any(re.search(p, record["target"]) for p in rule["endpoints"])
+        if set(given) - {rule["value"]} or (forced and not given):
             out[f"{record['method']} {endpoint(record)}: {rule['parameter']}={','.join(given) or 'nothing'}"] += 1
     return [f"{what} x{n}" for what, n in out.items()]
 
@@ -204,15 +205,15 @@ def nothing_refused_left(before, after):
     return [f"{len(never)} requests to {endpoint(never[0])} were forwarded"] if never else []
 
 
-# Whether a check must fail when the proxy changes nothing: the proof that it can.
+# The third says in how many of the control's scenarios a check must object to a proxy that changes nothing: the proof that it can.
 CHECKS = [
-    ("no canary in any decodable form", no_canary, True),
-    ("the vendor can read everything", readable, False),
-    ("utility values exact", utility_exact, False),
-    ("same events", same_events, False),
-    ("ids join as pseudonyms", identity_joins, True),
-    ("clean transport", clean_transport, True),
-    ("no address lookup", no_address_lookup, True),
-    ("vendor credentials arrive", vendor_credentials, False),
-    ("nothing unjudgeable left", nothing_refused_left, False),
+    ("no canary in any decodable form", no_canary, "every"),
+    ("the vendor can read everything", readable, None),
+    ("utility values exact", utility_exact, None),
+    ("same events", same_events, None),
+    ("ids join as pseudonyms", identity_joins, "every"),
+    ("clean transport", clean_transport, "every"),
+    ("no address lookup", no_address_lookup, "some"),
+    ("vendor credentials arrive", vendor_credentials, None),
+    ("nothing unjudgeable left", nothing_refused_left, None),
 ]

@@ -54,6 +54,19 @@ def inflate(data):
         return zlib.decompressobj(-15).decompress(data, UNPACKED)
 
 
+def whole(data, *kinds):
+    """Like the two above, but a stream that is cut short is an error."""
+    for bits in kinds:
+        try:
+            stream = zlib.decompressobj(bits)
+            out = stream.decompress(data, UNPACKED)
+        except zlib.error:
+            continue
+        if stream.eof and not stream.unused_data:
+            return out
+    raise ValueError("cut short or not compressed so")
+
+
 def unbrotli(data):
     return brotli.decompress(data)
 
@@ -62,7 +75,7 @@ def unzstd(data):
     return zstandard.ZstdDecompressor().decompressobj().decompress(data)
 
 
-CODINGS = {"gzip": gunzip, "x-gzip": gunzip, "deflate": inflate, "br": unbrotli, "zstd": unzstd}
+CODINGS = {"gzip": lambda data: whole(data, 31), "x-gzip": lambda data: whole(data, 31), "deflate": lambda data: whole(data, 15, -15), "br": unbrotli, "zstd": unzstd}
 
 
 def sniffed(data):
