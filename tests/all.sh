@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Everything that must hold, in one command: `make test`. Installs what is missing first.
+#
+#   tests/all.sh [STEP…]     steps: setup fmt lint doc unit e2e fuzz deny (default: all, in this order)
+#
+# FUZZ_SECONDS (default 10) is the time for each fuzz target. Closing line: `N passed, N failed`, summed over cargo tests, end-to-end
+# checks and one for each gate. Goes on after a failure, so that one run tells everything.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+passed=0 failed=0
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+
+say() { printf '\n== %s\n' "$1"; }
+
+# gate NAME COMMAND…: one check, passed when the command succeeds.
+gate() {
+  local name=$1
+  shift
+  say "$name"
+  if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: $name"; fi
+}
+
+# counted NAME COMMAND…: adds up the counts that the command prints; failing without a counted failure is one failure.
+counted() {
+  local name=$1 status=0 good bad
+  shift
+  say "$name"
+  "$@" 2>&1 | tee "$log/out" || status=$?
+  good=$(grep -oE '[0-9]+ passed[;,] [0-9]+ failed' "$log/out" | awk '{ sum += $1 } END { print sum + 0 }')
+  bad=$(grep -oE '[0-9]+ passed[;,] [0-9]+ failed' "$log/out" | awk '{ sum += $3 } END { print sum + 0 }')
+  if [ "$status" != 0 ] && [ "$bad" = 0 ]; then bad=1; fi
+  if [ "$good" = 0 ] && [ "$bad" = 0 ]; then bad=1; echo "no test ran: $name"; fi
+  passed=$((passed + good)) failed=$((failed + bad))
+}
+
+setup() {
+  say "setup"
+  tests/tools.sh
+  cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
+  tests/e2e/setup.sh
+}
+
+doc() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --quiet; }
+lint() { cargo clippy --all-targets --locked --quiet -- -D warnings; }
+unit() { cargo test --locked --no-fail-fast; }
+end_to_end() {
+  cargo build --locked --quiet --bin tamis
+  tests/e2e/run.py --tamis "${CARGO_TARGET_DIR:-target}/debug/tamis"
+}
+deny() {
+  if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check licenses bans sources; else tests/deny.py; fi
+}
+fuzz() {
+  local target
+  for target in $(fuzz/run.sh --list); do gate "fuzz $target, ${FUZZ_SECONDS:-10} s" fuzz/run.sh "$target" "${FUZZ_SECONDS:-10}"; done
+}
+
+steps=("$@")
+[ ${#steps[@]} -gt 0 ] || steps=(setup fmt lint doc unit e2e fuzz deny)
+for step in "${steps[@]}"; do
+  case $step in
+    setup) setup ;;
+    fmt) gate "format" cargo fmt --check ;;
+    lint) gate "clippy" lint ;;
+    doc) gate "documentation" doc ;;
+    unit) counted "cargo test" unit ;;
+    e2e)
+      counted "the oracle's own tests" tests/e2e/oracle_test.py
+      counted "end to end" end_to_end
+      ;;
+    fuzz) fuzz ;;
+    deny) gate "licences and bans" deny ;;
+    *) echo "unknown step $step" >&2; exit 2 ;;
+  esac
+done
+
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]
