@@ -13,10 +13,7 @@ pub mod config;
 pub mod deliver;
 pub mod detect;
 pub mod diagnostic;
-<<<<<<< HEAD
 pub mod json;
-=======
->>>>>>> 864f9b0407c58d6272024253168e2d7ff673b90b
 pub mod keys;
 pub mod policy;
 pub mod proxy;
