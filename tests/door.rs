@@ -1,6 +1,10 @@
 //! The door: what the gateway takes for a request, and what it refuses and how.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may unwrap")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may unwrap"
+)]
 
 mod door_support;
 
@@ -21,35 +25,129 @@ fn odd_framing_is_refused_and_closes() {
     let smuggled = "GET /acme/track?smuggled=1 HTTP/1.1\r\nhost: a\r\n\r\n";
     let head = "POST /acme/track HTTP/1.1\r\n";
     let cases: &[(u16, String)] = &[
-        (400, format!("{head}host: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}")),
-        (400, format!("{head}host: a\r\ntransfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n0\r\n\r\n{smuggled}")),
-        (400, format!("{head}host: a\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\n{{}}{smuggled}")),
-        (400, format!("{head}host: a\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{{}}{smuggled}")),
-        (400, format!("{head}host: a\r\ncontent-length: +2\r\n\r\n{{}}{smuggled}")),
-        (400, format!("{head}host: a\r\ncontent-length: 2,2\r\n\r\n{{}}{smuggled}")),
-        (400, format!("{head}host: a\r\ncontent-length: \r\n\r\n{smuggled}")),
-        (400, format!("{head}host: a\r\ncontent-length: 0\r\n\r\n{smuggled}")),
+        (
+            400,
+            format!(
+                "{head}host: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"
+            ),
+        ),
+        (
+            400,
+            format!(
+                "{head}host: a\r\ntransfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n0\r\n\r\n{smuggled}"
+            ),
+        ),
+        (
+            400,
+            format!(
+                "{head}host: a\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\n{{}}{smuggled}"
+            ),
+        ),
+        (
+            400,
+            format!(
+                "{head}host: a\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{{}}{smuggled}"
+            ),
+        ),
+        (
+            400,
+            format!("{head}host: a\r\ncontent-length: +2\r\n\r\n{{}}{smuggled}"),
+        ),
+        (
+            400,
+            format!("{head}host: a\r\ncontent-length: 2,2\r\n\r\n{{}}{smuggled}"),
+        ),
+        (
+            400,
+            format!("{head}host: a\r\ncontent-length: \r\n\r\n{smuggled}"),
+        ),
+        (
+            400,
+            format!("{head}host: a\r\ncontent-length: 0\r\n\r\n{smuggled}"),
+        ),
         (411, format!("{head}host: a\r\n\r\n{smuggled}")),
-        (411, format!("POST /acme/track HTTP/1.0\r\nhost: a\r\n\r\n{smuggled}")),
-        (501, format!("{head}host: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n{smuggled}")),
-        (501, format!("{head}host: a\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}")),
-        (501, format!("{head}host: a\r\ntransfer-encoding: \x0bchunked\r\n\r\n0\r\n\r\n")),
-        (400, format!("{head}host: a\r\ntransfer-encoding : chunked\r\n\r\n0\r\n\r\n{smuggled}")),
-        (400, format!("{head}host: a\r\ntransfer-encoding: chunked\r\n\r\n2\n{{}}\r\n0\r\n\r\n{smuggled}")),
-        (400, format!("{head}host: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{{}}x\r\n0\r\n\r\n{smuggled}")),
-        (413, format!("{head}host: a\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffff\r\n{{}}")),
-        (400, format!("{head}host: a\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n{{}}")),
-        (400, format!("{head}host: a\r\nhost: a\r\ncontent-length: 2\r\n\r\n{{}}")),
+        (
+            411,
+            format!("POST /acme/track HTTP/1.0\r\nhost: a\r\n\r\n{smuggled}"),
+        ),
+        (
+            501,
+            format!("{head}host: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n{smuggled}"),
+        ),
+        (
+            501,
+            format!(
+                "{head}host: a\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"
+            ),
+        ),
+        (
+            501,
+            format!("{head}host: a\r\ntransfer-encoding: \x0bchunked\r\n\r\n0\r\n\r\n"),
+        ),
+        (
+            400,
+            format!("{head}host: a\r\ntransfer-encoding : chunked\r\n\r\n0\r\n\r\n{smuggled}"),
+        ),
+        (
+            400,
+            format!(
+                "{head}host: a\r\ntransfer-encoding: chunked\r\n\r\n2\n{{}}\r\n0\r\n\r\n{smuggled}"
+            ),
+        ),
+        (
+            400,
+            format!(
+                "{head}host: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{{}}x\r\n0\r\n\r\n{smuggled}"
+            ),
+        ),
+        (
+            413,
+            format!("{head}host: a\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffff\r\n{{}}"),
+        ),
+        (
+            400,
+            format!("{head}host: a\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n{{}}"),
+        ),
+        (
+            400,
+            format!("{head}host: a\r\nhost: a\r\ncontent-length: 2\r\n\r\n{{}}"),
+        ),
         (400, format!("{head}content-length: 2\r\n\r\n{{}}")),
-        (400, format!("{head}host: a\r\n x: y\r\ncontent-length: 2\r\n\r\n{{}}")),
-        (400, "POST /acme/track HTTP/1.1\nhost: a\ncontent-length: 2\n\n{}".to_owned()),
-        (400, format!("GET /acme/track HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{{}}{smuggled}")),
-        (400, "GET http://a/acme/track HTTP/1.1\r\nhost: a\r\n\r\n".to_owned()),
-        (400, "CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n".to_owned()),
+        (
+            400,
+            format!("{head}host: a\r\n x: y\r\ncontent-length: 2\r\n\r\n{{}}"),
+        ),
+        (
+            400,
+            "POST /acme/track HTTP/1.1\nhost: a\ncontent-length: 2\n\n{}".to_owned(),
+        ),
+        (
+            400,
+            format!(
+                "GET /acme/track HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{{}}{smuggled}"
+            ),
+        ),
+        (
+            400,
+            "GET http://a/acme/track HTTP/1.1\r\nhost: a\r\n\r\n".to_owned(),
+        ),
+        (
+            400,
+            "CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n".to_owned(),
+        ),
         (400, "OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n".to_owned()),
-        (505, "GET /acme/track HTTP/3.0\r\nhost: a\r\n\r\n".to_owned()),
-        (417, format!("{head}host: a\r\nexpect: magic\r\ncontent-length: 2\r\n\r\n{{}}")),
-        (400, "\r\nGET /acme/track HTTP/1.1\r\nhost: a\r\n\r\n".to_owned()),
+        (
+            505,
+            "GET /acme/track HTTP/3.0\r\nhost: a\r\n\r\n".to_owned(),
+        ),
+        (
+            417,
+            format!("{head}host: a\r\nexpect: magic\r\ncontent-length: 2\r\n\r\n{{}}"),
+        ),
+        (
+            400,
+            "\r\nGET /acme/track HTTP/1.1\r\nhost: a\r\n\r\n".to_owned(),
+        ),
     ];
     for (want, text) in cases {
         let answer = once(gate.addr, text);
@@ -57,7 +155,14 @@ fn odd_framing_is_refused_and_closes() {
         assert_eq!(status(&answer), want, "{text:?} -> {answer}");
         assert!(answer.contains("connection: close"), "{text:?} -> {answer}");
         assert!(answer.contains("application/problem+json"), "{answer}");
-        assert_eq!(answer.lines().filter(|l| l.starts_with("HTTP/1.1 ")).count(), 1, "{text:?} -> {answer}");
+        assert_eq!(
+            answer
+                .lines()
+                .filter(|l| l.starts_with("HTTP/1.1 "))
+                .count(),
+            1,
+            "{text:?} -> {answer}"
+        );
     }
     assert!(up.seen.try_recv().is_err(), "nothing of it went upstream");
 }
@@ -84,7 +189,10 @@ fn odd_paths_and_methods_are_refused() {
         (405, "GET", "/acme/post"),
         (405, "post", "/acme/post"),
     ] {
-        let answer = once(gate.addr, &format!("{method} {target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"));
+        let answer = once(
+            gate.addr,
+            &format!("{method} {target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"),
+        );
         assert_eq!(status(&answer), want, "{method} {target} -> {answer}");
     }
     assert!(up.seen.try_recv().is_err());
@@ -95,7 +203,10 @@ fn kept_and_pipelined_requests_are_answered_in_order() {
     let up = door_support::upstream(|_, peer| {
         while let Some(request) = peer.request() {
             let body = request.rsplit("\r\n\r\n").next().unwrap();
-            peer.write(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()));
+            peer.write(&format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            ));
         }
     });
     let gate = gate(&up.url, |_| {});
@@ -105,7 +216,11 @@ fn kept_and_pipelined_requests_are_answered_in_order() {
         assert!(client.answer().ends_with(&format!("{{\"turn\":{turn}}}")));
     }
     let chunked = "POST /acme/track HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3;x=y\r\n{\"a\r\n4\r\n\":1}\r\n0\r\nt: u\r\n\r\n";
-    client.send(format!("{}{chunked}{}", post("{\"b\":1}"), post("{\"c\":1}")));
+    client.send(format!(
+        "{}{chunked}{}",
+        post("{\"b\":1}"),
+        post("{\"c\":1}")
+    ));
     for body in ["{\"b\":1}", "{\"a\":1}", "{\"c\":1}"] {
         assert!(client.answer().ends_with(body));
     }
@@ -115,9 +230,15 @@ fn kept_and_pipelined_requests_are_answered_in_order() {
     assert!(client.answer().ends_with("{\"a\":1}"));
     client.send("POST /acme/track HTTP/1.0\r\ncontent-length: 2\r\n\r\n{}");
     let answer = client.rest();
-    assert!(answer.contains("connection: close") && answer.ends_with("{}"), "{answer}");
+    assert!(
+        answer.contains("connection: close") && answer.ends_with("{}"),
+        "{answer}"
+    );
     let first = up.seen.recv().unwrap();
-    assert!(first.starts_with("POST /track HTTP/1.1\r\nhost: 127.0.0.1:"), "{first}");
+    assert!(
+        first.starts_with("POST /track HTTP/1.1\r\nhost: 127.0.0.1:"),
+        "{first}"
+    );
     assert!(!first.contains("gate"), "{first}");
 }
 
@@ -127,9 +248,16 @@ fn limits_are_exact() {
     let gate = gate(&up.url, |c| c.limits.body = 100_000);
     for (size, want) in [(100_000, 200), (100_001, 413)] {
         let body = format!("{{\"a\":\"{}\"}}", "x".repeat(size - 8));
-        let answer = once(gate.addr, &format!("POST /acme/track HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {size}\r\n\r\n{body}"));
+        let answer = once(
+            gate.addr,
+            &format!(
+                "POST /acme/track HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {size}\r\n\r\n{body}"
+            ),
+        );
         assert_eq!(status(&answer), want, "{answer}");
-        let text = format!("POST /acme/track HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n{size:x}\r\n{body}\r\n0\r\n\r\n");
+        let text = format!(
+            "POST /acme/track HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n{size:x}\r\n{body}\r\n0\r\n\r\n"
+        );
         assert_eq!(status(&once(gate.addr, &text)), want);
     }
     // From the head alone.
@@ -143,13 +271,20 @@ fn continue_is_said_only_when_the_body_is_wanted() {
     let up = good();
     let gate = gate(&up.url, |_| {});
     let mut client = Client::new(gate.addr);
-    client.send("POST /acme/track HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n");
+    client.send(
+        "POST /acme/track HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n",
+    );
     assert_eq!(status(&client.answer()), 100);
     client.send("{}");
     assert_eq!(status(&client.answer()), 200);
-    client.send("POST /acme/no HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n");
+    client.send(
+        "POST /acme/no HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n",
+    );
     let answer = client.rest();
-    assert!(status(&answer) == 404 && answer.contains("connection: close"), "{answer}");
+    assert!(
+        status(&answer) == 404 && answer.contains("connection: close"),
+        "{answer}"
+    );
 }
 
 #[test]

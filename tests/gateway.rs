@@ -1,7 +1,11 @@
 //! The gateway as a whole: what reaches the vendor, what comes back, and what happens when the
 //! vendor, the files or the server itself fail.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may unwrap")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may unwrap"
+)]
 
 mod door_support;
 
@@ -41,8 +45,21 @@ fn only_what_is_allowed_goes_and_comes() {
     let head = sent.to_ascii_lowercase();
     assert!(sent.starts_with("POST /track?a=b HTTP/1.1\r\n"), "{sent}");
     for bad in [
-        "cookie", "referer", "origin", "canary", "forwarded", "via", "traceparent", "proxy", "x-a",
-        "te:", "upgrade", "if-none-match", "override", "gate", "connection",
+        "cookie",
+        "referer",
+        "origin",
+        "canary",
+        "forwarded",
+        "via",
+        "traceparent",
+        "proxy",
+        "x-a",
+        "te:",
+        "upgrade",
+        "if-none-match",
+        "override",
+        "gate",
+        "connection",
     ] {
         assert!(!head.contains(bad), "{bad} in {sent}");
     }
@@ -58,23 +75,35 @@ fn only_what_is_allowed_goes_and_comes() {
     ] {
         assert!(answer.contains(good), "{good} in {answer}");
     }
-    for bad in ["server", "cookie", "etag", "link", "alt-svc", "nel", "via", ": *", "chunked", "x: y"] {
-        assert!(!answer.to_ascii_lowercase().contains(bad), "{bad} in {answer}");
+    for bad in [
+        "server", "cookie", "etag", "link", "alt-svc", "nel", "via", ": *", "chunked", "x: y",
+    ] {
+        assert!(
+            !answer.to_ascii_lowercase().contains(bad),
+            "{bad} in {answer}"
+        );
     }
 }
 
 #[test]
 fn cors_is_answered_here() {
     let up = good();
-    let gate = gate(&up.url, |c| c.gateway.allowed_origins = vec!["https://shop.example".into()]);
+    let gate = gate(&up.url, |c| {
+        c.gateway.allowed_origins = vec!["https://shop.example".into()]
+    });
     let mut client = Client::new(gate.addr);
     let ask = |origin: &str, path: &str| {
-        format!("OPTIONS {path} HTTP/1.1\r\nhost: g\r\norigin: {origin}\r\naccess-control-request-method: POST\r\naccess-control-request-headers: content-type,x-y\r\n\r\n")
+        format!(
+            "OPTIONS {path} HTTP/1.1\r\nhost: g\r\norigin: {origin}\r\naccess-control-request-method: POST\r\naccess-control-request-headers: content-type,x-y\r\n\r\n"
+        )
     };
     client.send(ask("https://shop.example", "/acme/track"));
     let answer = client.answer();
     assert_eq!(status(&answer), 204);
-    assert!(answer.contains("access-control-allow-headers: content-type,x-y"), "{answer}");
+    assert!(
+        answer.contains("access-control-allow-headers: content-type,x-y"),
+        "{answer}"
+    );
     assert!(!answer.contains("content-length"), "{answer}");
     client.send(ask("https://shop.example", "/acme/none"));
     let answer = client.answer();
@@ -86,7 +115,10 @@ fn cors_is_answered_here() {
     client.send(ask("https://evil.example", "/acme/track"));
     let answer = client.answer();
     assert_eq!(status(&answer), 403);
-    assert!(!answer.contains("access-control") && !answer.contains("evil"), "{answer}");
+    assert!(
+        !answer.contains("access-control") && !answer.contains("evil"),
+        "{answer}"
+    );
     assert!(up.seen.try_recv().is_err());
 }
 
@@ -95,17 +127,36 @@ fn faults_of_the_vendor_are_5xx_and_never_sent_twice() {
     type Script = fn(&mut door_support::Peer);
     let cases: &[(u16, Script)] = &[
         (502, |_| {}),
-        (502, |p| p.write("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab")),
-        (502, |p| p.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab")),
+        (502, |p| {
+            p.write("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab")
+        }),
+        (502, |p| {
+            p.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab")
+        }),
         (502, |p| p.write("220 mail.example ESMTP\r\n\r\n")),
         (502, |p| p.write("HTTP/1.1 200 OK\ncontent-length: 0\n\n")),
-        (502, |p| p.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\nok")),
-        (502, |p| p.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\nok")),
-        (502, |p| p.write("HTTP/1.1 101 Switching\r\nupgrade: x\r\n\r\n")),
-        (502, |p| p.write("HTTP/1.1 302 Found\r\nlocation: http://a/\r\ncontent-length: 0\r\n\r\n")),
+        (502, |p| {
+            p.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\nok")
+        }),
+        (502, |p| {
+            p.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\nok")
+        }),
+        (502, |p| {
+            p.write("HTTP/1.1 101 Switching\r\nupgrade: x\r\n\r\n")
+        }),
+        (502, |p| {
+            p.write("HTTP/1.1 302 Found\r\nlocation: http://a/\r\ncontent-length: 0\r\n\r\n")
+        }),
         (502, |p| p.write("HTTP/2 200\r\n\r\n")),
-        (502, |p| p.write(&format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "a".repeat(70_000)))),
-        (502, |p| p.write("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n")),
+        (502, |p| {
+            p.write(&format!(
+                "HTTP/1.1 200 OK\r\nx: {}\r\n\r\n",
+                "a".repeat(70_000)
+            ))
+        }),
+        (502, |p| {
+            p.write("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n")
+        }),
         (504, |p| {
             p.write("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab");
             // Holds the connection open until the gateway gives up.
@@ -114,10 +165,16 @@ fn faults_of_the_vendor_are_5xx_and_never_sent_twice() {
         (504, |p| {
             let _ = p.request();
         }),
-        (200, |p| p.write("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nlink: a\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")),
+        (200, |p| {
+            p.write("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nlink: a\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        }),
         (200, |p| p.write("HTTP/1.0 200 OK\r\n\r\nold")),
-        (429, |p| p.write("HTTP/1.1 429 Slow down\r\nretry-after: 9\r\ncontent-length: 0\r\n\r\n")),
-        (503, |p| p.write("HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n")),
+        (429, |p| {
+            p.write("HTTP/1.1 429 Slow down\r\nretry-after: 9\r\ncontent-length: 0\r\n\r\n")
+        }),
+        (503, |p| {
+            p.write("HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n")
+        }),
         (204, |p| p.write("HTTP/1.1 204 No Content\r\n\r\n")),
     ];
     for (at, (want, script)) in cases.iter().enumerate() {
@@ -127,13 +184,18 @@ fn faults_of_the_vendor_are_5xx_and_never_sent_twice() {
                 script(peer);
             }
         });
-        let gate = gate(&up.url, |c| c.limits.upstream_timeout = Duration::from_millis(300));
+        let gate = gate(&up.url, |c| {
+            c.limits.upstream_timeout = Duration::from_millis(300)
+        });
         let mut client = Client::new(gate.addr);
         client.send(post("{}"));
         let answer = client.answer();
         assert_eq!(status(&answer), *want, "case {at}: {answer}");
         if *want == 502 || *want == 504 {
-            assert!(answer.contains("application/problem+json"), "case {at}: {answer}");
+            assert!(
+                answer.contains("application/problem+json"),
+                "case {at}: {answer}"
+            );
         }
         assert!(up.seen.recv().is_ok());
         assert!(up.seen.try_recv().is_err(), "case {at}: sent once");
@@ -169,7 +231,9 @@ fn connections_are_reused_only_when_clean() {
         // Bytes that nobody asked for.
         1 => {
             peer.request();
-            peer.write(&format!("{OK}HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nPOISON"));
+            peer.write(&format!(
+                "{OK}HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nPOISON"
+            ));
             peer.request();
         }
         _ => {
@@ -216,13 +280,21 @@ fn a_kept_connection_that_died_idle_is_replaced() {
 fn assets_keep_their_validators_and_head_has_no_body() {
     let up = upstream(|_, peer| {
         while let Some(request) = peer.request() {
-            let body = if request.starts_with("HEAD") { "" } else { "js()" };
-            peer.write(&format!("HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: 4\r\n\r\n{body}"));
+            let body = if request.starts_with("HEAD") {
+                ""
+            } else {
+                "js()"
+            };
+            peer.write(&format!(
+                "HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: 4\r\n\r\n{body}"
+            ));
         }
     });
     let gate = gate(&up.url, |_| {});
     let mut client = Client::new(gate.addr);
-    client.send("HEAD /acme/lib.js HTTP/1.1\r\nhost: a\r\n\r\nGET /acme/lib.js HTTP/1.1\r\nhost: a\r\n\r\n");
+    client.send(
+        "HEAD /acme/lib.js HTTP/1.1\r\nhost: a\r\n\r\nGET /acme/lib.js HTTP/1.1\r\nhost: a\r\n\r\n",
+    );
     let head = door_support::message(&mut client.stream, &mut client.buf, true).unwrap();
     assert!(status(&head) == 200 && head.contains("etag"), "{head}");
     assert!(client.answer().ends_with("js()"));
@@ -241,12 +313,20 @@ fn routes_by_host_and_prefix_and_base_path() {
             projects: Vec::new(),
             body,
         };
-        c.routes = vec![route(Some("/a/b"), None, Some(4)), route(None, Some("mp.example"), None)];
+        c.routes = vec![
+            route(Some("/a/b"), None, Some(4)),
+            route(None, Some("mp.example"), None),
+        ];
     });
     let mut client = Client::new(gate.addr);
     client.send("POST /a/b/track?x=1 HTTP/1.1\r\nhost: g\r\ncontent-length: 2\r\n\r\n{}");
     assert_eq!(status(&client.answer()), 200);
-    assert!(up.seen.recv().unwrap().starts_with("POST /base/v2/track?x=1 "));
+    assert!(
+        up.seen
+            .recv()
+            .unwrap()
+            .starts_with("POST /base/v2/track?x=1 ")
+    );
     client.send("POST /track HTTP/1.1\r\nhost: MP.example:80\r\ncontent-length: 2\r\n\r\n{}");
     assert_eq!(status(&client.answer()), 200);
     assert!(up.seen.recv().unwrap().starts_with("POST /base/v2/track "));
@@ -274,8 +354,11 @@ fn a_trusted_peer_may_speak_the_proxy_protocol() {
     let header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc6\x33\x64\x07\x0a\0\0\x01\0\x01\0\x02";
     let send = |trusted: bool, header: &[u8]| {
         let gate = gate(&up.url, move |c| {
-            c.gateway.trusted_proxies =
-                if trusted { vec!["127.0.0.0/8".parse().unwrap()] } else { Vec::new() };
+            c.gateway.trusted_proxies = if trusted {
+                vec!["127.0.0.0/8".parse().unwrap()]
+            } else {
+                Vec::new()
+            };
         });
         let mut client = Client::new(gate.addr);
         client.send([header, post("{}").as_bytes()].concat());
@@ -308,7 +391,10 @@ fn what_cannot_be_decoded_is_not_forwarded_nor_quoted() {
     client.send(post("{\"email\":\"canary@example.com\""));
     let answer = client.answer();
     assert_eq!(status(&answer), 400);
-    assert!(!answer.contains("canary") && answer.contains("request_id"), "{answer}");
+    assert!(
+        !answer.contains("canary") && answer.contains("request_id"),
+        "{answer}"
+    );
     client.send("POST /acme/track HTTP/1.1\r\nhost: a\r\ncontent-encoding: lzma\r\ncontent-length: 2\r\n\r\n{}");
     assert_eq!(status(&client.answer()), 415);
     assert!(up.seen.try_recv().is_err());
@@ -317,7 +403,10 @@ fn what_cannot_be_decoded_is_not_forwarded_nor_quoted() {
 #[test]
 fn a_reload_takes_effect_or_leaves_all_as_it_was() {
     let (one, two) = (good(), good());
-    let (good_now, calls) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+    let (good_now, calls) = (
+        Arc::new(AtomicBool::new(true)),
+        Arc::new(AtomicUsize::new(0)),
+    );
     let (flag, count) = (Arc::clone(&good_now), Arc::clone(&calls));
     let urls = [one.url.clone(), two.url.clone()];
     let gate = gate_with(Box::new(move || {
@@ -372,7 +461,10 @@ fn a_drain_ends_idle_connections_and_finishes_the_others() {
     drop(idle);
     go.send(()).unwrap();
     let answer = busy.rest();
-    assert!(status(&answer) == 200 && answer.contains("connection: close"), "{answer}");
+    assert!(
+        status(&answer) == 200 && answer.contains("connection: close"),
+        "{answer}"
+    );
     drop(busy);
     assert_eq!(handle.join(), 0);
     assert!(std::net::TcpStream::connect(gate.addr).is_err());
@@ -384,7 +476,8 @@ fn a_client_that_hangs_up_leaves_nothing_behind() {
     let gate = gate(&up.url, |_| {});
     for _ in 0..20 {
         let mut client = Client::new(gate.addr);
-        client.send("POST /acme/track HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{\"half\":");
+        client
+            .send("POST /acme/track HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{\"half\":");
         client.stream.flush().unwrap();
     }
     while gate.live.connections() > 0 {

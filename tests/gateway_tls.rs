@@ -1,6 +1,10 @@
 //! HTTP/2, TLS on both sides, certificates that change, and the admin listener.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may unwrap")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may unwrap"
+)]
 
 mod door_support;
 
@@ -20,14 +24,22 @@ use tokio::net::TcpStream;
 type Sender = hyper::client::conn::http2::SendRequest<Full<Bytes>>;
 
 fn block<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), future).await.unwrap() })
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(30), future)
+            .await
+            .unwrap()
+    })
 }
 
 async fn h2(addr: SocketAddr) -> Sender {
     let io = TokioIo::new(TcpStream::connect(addr).await.unwrap());
-    let (sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
+        .await
+        .unwrap();
     tokio::task::spawn(connection);
     sender
 }
@@ -53,11 +65,18 @@ fn http2_is_served_by_the_same_rules() {
     let gate = gate(&up.url, |c| c.limits.body = 100);
     block(async {
         let mut sender = h2(gate.addr).await;
-        let answer = sender.send_request(request("POST", "http://g/acme/track", "{}")).await.unwrap();
-        assert_eq!(answer.headers()["access-control-allow-origin"], "https://shop.example");
+        let answer = sender
+            .send_request(request("POST", "http://g/acme/track", "{}"))
+            .await
+            .unwrap();
+        assert_eq!(
+            answer.headers()["access-control-allow-origin"],
+            "https://shop.example"
+        );
         assert!(answer.headers().get("set-cookie").is_none());
         assert_eq!(text(answer).await, (200, "ok".into()));
-        let many = (0..50).map(|_| sender.send_request(request("POST", "http://g/acme/track", "{}")));
+        let many =
+            (0..50).map(|_| sender.send_request(request("POST", "http://g/acme/track", "{}")));
         for answer in many.collect::<Vec<_>>() {
             assert_eq!(text(answer.await.unwrap()).await.0, 200);
         }
@@ -74,13 +93,17 @@ fn http2_is_served_by_the_same_rules() {
             (405, "TRACE", "http://g/acme/track", String::new()),
             (204, "OPTIONS", "http://g/acme/track", String::new()),
         ] {
-            let answer = sender.send_request(request(method, uri, &body)).await.unwrap();
+            let answer = sender
+                .send_request(request(method, uri, &body))
+                .await
+                .unwrap();
             let (status, body) = text(answer).await;
             assert_eq!(status, want, "{method} {uri}: {body}");
             assert!(method != "HEAD" || body.is_empty());
         }
         let mut odd = request("GET", "http://g/acme/track", "");
-        odd.headers_mut().insert("host", http::HeaderValue::from_static("other"));
+        odd.headers_mut()
+            .insert("host", http::HeaderValue::from_static("other"));
         let answer = sender.send_request(odd).await.unwrap();
         assert_eq!(text(answer).await.0, 400);
     });
@@ -115,7 +138,10 @@ fn pair(folder: &Path, name: &str) -> Pair {
     };
     std::fs::write(&files.cert, made.cert.pem()).unwrap();
     std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
-    Pair { files, der: made.cert.der().clone() }
+    Pair {
+        files,
+        der: made.cert.der().clone(),
+    }
 }
 
 fn tls_gate(upstream: &str, files: TlsFiles) -> Gate {
@@ -151,7 +177,10 @@ fn upstreams_are_verified() {
     assert_eq!(up.seen.try_iter().count(), 3);
 }
 
-fn tls_client(cert: &rustls_pki_types::CertificateDer<'static>, alpn: &[u8]) -> tokio_rustls::TlsConnector {
+fn tls_client(
+    cert: &rustls_pki_types::CertificateDer<'static>,
+    alpn: &[u8],
+) -> tokio_rustls::TlsConnector {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(cert.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -180,30 +209,56 @@ fn tls_offers_http2_and_takes_a_new_certificate() {
     let name = || "localhost".try_into().unwrap();
     block(async {
         let tcp = TcpStream::connect(gate.addr).await.unwrap();
-        let tls = tls_client(&first.der, b"h2").connect(name(), tcp).await.unwrap();
+        let tls = tls_client(&first.der, b"h2")
+            .connect(name(), tcp)
+            .await
+            .unwrap();
         let (mut sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(tls)).await.unwrap();
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(tls))
+                .await
+                .unwrap();
         tokio::task::spawn(connection);
-        let answer = sender.send_request(request("POST", "https://localhost/acme/track", "{}")).await.unwrap();
+        let answer = sender
+            .send_request(request("POST", "https://localhost/acme/track", "{}"))
+            .await
+            .unwrap();
         assert_eq!(text(answer).await.0, 200);
 
         // A broken file keeps the old certificate, a good one takes its place.
         std::fs::write(&first.files.key, "junk").unwrap();
         assert!(gate.live.reload("test").is_err());
         let tcp = TcpStream::connect(gate.addr).await.unwrap();
-        tls_client(&first.der, b"http/1.1").connect(name(), tcp).await.unwrap();
+        tls_client(&first.der, b"http/1.1")
+            .connect(name(), tcp)
+            .await
+            .unwrap();
         let second = pair(folder.path(), "server");
         gate.live.reload("test").unwrap();
         let tcp = TcpStream::connect(gate.addr).await.unwrap();
-        assert!(tls_client(&first.der, b"h2").connect(name(), tcp).await.is_err());
+        assert!(
+            tls_client(&first.der, b"h2")
+                .connect(name(), tcp)
+                .await
+                .is_err()
+        );
         let tcp = TcpStream::connect(gate.addr).await.unwrap();
-        let mut tls = tls_client(&second.der, b"http/1.1").connect(name(), tcp).await.unwrap();
-        tokio::io::AsyncWriteExt::write_all(&mut tls, post("{}").as_bytes()).await.unwrap();
+        let mut tls = tls_client(&second.der, b"http/1.1")
+            .connect(name(), tcp)
+            .await
+            .unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut tls, post("{}").as_bytes())
+            .await
+            .unwrap();
         let mut buf = [0u8; 512];
-        let count = tokio::io::AsyncReadExt::read(&mut tls, &mut buf).await.unwrap();
+        let count = tokio::io::AsyncReadExt::read(&mut tls, &mut buf)
+            .await
+            .unwrap();
         assert_eq!(status(std::str::from_utf8(&buf[..count]).unwrap()), 200);
         // The old connection goes on.
-        let answer = sender.send_request(request("POST", "https://localhost/acme/track", "{}")).await.unwrap();
+        let answer = sender
+            .send_request(request("POST", "https://localhost/acme/track", "{}"))
+            .await
+            .unwrap();
         assert_eq!(text(answer).await.0, 200);
     });
     // What is not TLS gets no answer, and a silent one no place.
@@ -216,7 +271,10 @@ fn admin(gate: &Gate) -> SocketAddr {
     let admin = tamis::admin::Admin::bind(&gate.live).unwrap();
     let addr = admin.addr;
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let _ = runtime.block_on(admin.serve(tokio_util::sync::CancellationToken::new()));
     });
     addr
@@ -224,8 +282,14 @@ fn admin(gate: &Gate) -> SocketAddr {
 
 fn ask(addr: SocketAddr, method: &str, path: &str, more: &str) -> String {
     let mut client = Client::new(addr);
-    let host = if more.contains("host:") { "" } else { "host: localhost\r\n" };
-    client.send(format!("{method} {path} HTTP/1.1\r\n{host}{more}connection: close\r\n\r\n"));
+    let host = if more.contains("host:") {
+        ""
+    } else {
+        "host: localhost\r\n"
+    };
+    client.send(format!(
+        "{method} {path} HTTP/1.1\r\n{host}{more}connection: close\r\n\r\n"
+    ));
     client.rest()
 }
 
@@ -278,9 +342,28 @@ fn admin_asks_for_its_token() {
     });
     let addr = admin(&gate);
     assert_eq!(status(&ask(addr, "GET", "/metrics", "")), 401);
-    assert_eq!(status(&ask(addr, "GET", "/metrics", "authorization: Bearer 0123456789abcdeX\r\n")), 401);
-    assert_eq!(status(&ask(addr, "GET", "/metrics", "authorization: Bearer 0123456789abcdef\r\n")), 200);
-    assert_eq!(status(&ask(addr, "GET", "/healthz", "host: any.example\r\n")), 200);
+    assert_eq!(
+        status(&ask(
+            addr,
+            "GET",
+            "/metrics",
+            "authorization: Bearer 0123456789abcdeX\r\n"
+        )),
+        401
+    );
+    assert_eq!(
+        status(&ask(
+            addr,
+            "GET",
+            "/metrics",
+            "authorization: Bearer 0123456789abcdef\r\n"
+        )),
+        200
+    );
+    assert_eq!(
+        status(&ask(addr, "GET", "/healthz", "host: any.example\r\n")),
+        200
+    );
     let open = door_support::gate(&up.url, |c| c.admin.listen = "0.0.0.0:0".parse().unwrap());
     assert!(tamis::admin::Admin::bind(&open.live).is_err());
 }

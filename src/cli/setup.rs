@@ -147,7 +147,10 @@ fn open_key(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<(Key, bo
     let place = dir.join("keys").join(source).display().to_string();
     let key = Key {
         current: ring.current(),
-        epochs: ring.epochs().map(|(n, key)| (Some(n), key.clone())).collect(),
+        epochs: ring
+            .epochs()
+            .map(|(n, key)| (Some(n), key.clone()))
+            .collect(),
         place,
     };
     Ok((key, created == Created::Yes))
@@ -173,7 +176,11 @@ pub(super) fn generation(common: &Common) -> anyhow::Result<Generation> {
 pub(super) fn generation_with(common: &Common, say: bool) -> anyhow::Result<Generation> {
     let config = config(common)?;
     let policy = policy(&config)?;
-    let key = if say { key(&config, &policy)? } else { open_key(&config, &policy)?.0 };
+    let key = if say {
+        key(&config, &policy)?
+    } else {
+        open_key(&config, &policy)?.0
+    };
     let (policy_name, policy_digest) = (policy.name.to_string(), hex(&policy.digest));
     let scrubber = Scrubber::new(Arc::new(policy), vendors(&config)?, &key.current);
     let state_dir = state_dir(&config).display().to_string();

@@ -97,36 +97,3 @@ impl Entity {
         }
     }
 }
-
-/// stub
-pub fn may_hold(b: &[u8]) -> bool {
-    b.contains(&b'@')
-}
-/// stub
-pub fn scan(t: &str, s: &mut Vec<Span>) {
-    let _ = (t, s);
-}
-/// stub
-pub fn scan_entities(t: &str, s: &mut Vec<Span>) {
-    let _ = (t, s);
-}
-/// stub
-pub fn whole(t: &str) -> Option<Entity> {
-    (t.contains('@') && !t.contains(' ')).then_some(Entity::Email)
-}
-/// stub
-pub fn whole_number(_t: &str) -> Option<Entity> {
-    None
-}
-/// stub
-pub fn classify_name(_p: &[&str]) -> Option<DataCategory> {
-    None
-}
-/// stub
-pub fn classify_container(_p: &[&str]) -> Option<DataCategory> {
-    None
-}
-/// stub
-pub fn detect_line(_l: &str) -> Result<String, ()> {
-    Err(())
-}

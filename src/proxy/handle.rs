@@ -128,8 +128,8 @@ const EMPTY: &str = "this endpoint needs a body";
 
 /// An endpoint that also takes GET can carry everything in its query, as beacons do.
 fn needs_body(seen: &Seen<'_>, endpoint: &Endpoint) -> bool {
-    let by_query = seen.query.is_some_and(|q| !q.is_empty())
-        && endpoint.methods.iter().any(|m| &**m == "GET");
+    let by_query =
+        seen.query.is_some_and(|q| !q.is_empty()) && endpoint.methods.iter().any(|m| &**m == "GET");
     !matches!(seen.method, "GET" | "HEAD" | "DELETE") && !endpoint.bodies.is_empty() && !by_query
 }
 
@@ -171,7 +171,14 @@ where
     };
     let exposed = endpoint(current, admitted).map_or(&[][..], |e| &e.answer_headers);
     admitted.cors.mark(&mut reply, exposed);
-    account(current, admitted, &reply, outcome, &report, started.elapsed());
+    account(
+        current,
+        admitted,
+        &reply,
+        outcome,
+        &report,
+        started.elapsed(),
+    );
     (reply, message)
 }
 
@@ -266,7 +273,10 @@ fn refused(current: &Current, admitted: &Admitted, refusal: Refusal) -> (Reply, 
             if let Some(metrics) = endpoint_metrics(current, admitted) {
                 metrics.decode_error(error);
             }
-            (Reply::problem(&Problem::Decode(error)), Outcome::Undecodable)
+            (
+                Reply::problem(&Problem::Decode(error)),
+                Outcome::Undecodable,
+            )
         }
         Refusal::Project => (Reply::problem(&Problem::Project), Outcome::Rejected),
         Refusal::Policy => (Reply::problem(&Problem::Policy), Outcome::Rejected),
@@ -325,14 +335,19 @@ fn answer_header(name: &str, asset: bool, endpoint: &Endpoint) -> bool {
     match name {
         "content-type" | "content-encoding" | "cache-control" | "expires" | "retry-after" => true,
         "last-modified" | "etag" => asset,
-        _ => endpoint.answer_headers.iter().any(|allowed| **allowed == *name),
+        _ => endpoint
+            .answer_headers
+            .iter()
+            .any(|allowed| **allowed == *name),
     }
 }
 
 fn handed_on(answer: Answer) -> Reply {
     let mut reply = Reply::new(answer.status, "", answer.body);
     for (name, value) in answer.headers {
-        reply.headers.push((name.into_string().into(), value.into()));
+        reply
+            .headers
+            .push((name.into_string().into(), value.into()));
     }
     reply
 }

@@ -192,7 +192,10 @@ impl Conn {
             Err(Stop::Gone) => return Next::Drop,
             Err(Stop::Problem(problem)) => {
                 worker.live.metrics.refused(problem.status());
-                let reply = admitted.cors.marked(Reply::problem(&problem), &[]).closing();
+                let reply = admitted
+                    .cors
+                    .marked(Reply::problem(&problem), &[])
+                    .closing();
                 return self.answer(&reply, is_head).await;
             }
         };

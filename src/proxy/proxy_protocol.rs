@@ -36,11 +36,19 @@ fn address(command: u8, family: u8, rest: &[u8], peer: IpAddr) -> Option<IpAddr>
     match (command, family) {
         (0x20, _) => Some(peer),
         (0x21, 0x11) => {
-            let source: [u8; 4] = rest.get(..4).filter(|_| rest.len() >= 12)?.try_into().ok()?;
+            let source: [u8; 4] = rest
+                .get(..4)
+                .filter(|_| rest.len() >= 12)?
+                .try_into()
+                .ok()?;
             Some(Ipv4Addr::from(source).into())
         }
         (0x21, 0x21) => {
-            let source: [u8; 16] = rest.get(..16).filter(|_| rest.len() >= 36)?.try_into().ok()?;
+            let source: [u8; 16] = rest
+                .get(..16)
+                .filter(|_| rest.len() >= 36)?
+                .try_into()
+                .ok()?;
             Some(Ipv6Addr::from(source).to_canonical())
         }
         // Unknown families: the header holds no address that could be used.
@@ -57,7 +65,10 @@ mod tests {
     fn addresses() {
         let peer: IpAddr = "10.0.0.1".parse().unwrap();
         let four = [198, 51, 100, 7, 10, 0, 0, 1, 1, 2, 3, 4];
-        assert_eq!(address(0x21, 0x11, &four, peer), "198.51.100.7".parse().ok());
+        assert_eq!(
+            address(0x21, 0x11, &four, peer),
+            "198.51.100.7".parse().ok()
+        );
         assert_eq!(address(0x21, 0x11, &four[..11], peer), None);
         assert_eq!(address(0x20, 0x11, &four, peer), Some(peer));
         assert_eq!(address(0x21, 0x00, &[], peer), Some(peer));

@@ -41,7 +41,11 @@ impl Routes {
     pub(crate) fn build(config: &Config, scrubber: &Scrubber) -> Result<Self, String> {
         let mut list = Vec::new();
         for (vendor, known) in scrubber.vendors().iter().enumerate() {
-            let flag = config.upstream_overrides.iter().rev().find(|(name, _)| **name == *known.name);
+            let flag = config
+                .upstream_overrides
+                .iter()
+                .rev()
+                .find(|(name, _)| **name == *known.name);
             let mut add = |prefix: &str, route: Option<&config::Route>| {
                 let url = route.and_then(|r| r.upstream.as_deref());
                 let host = route.and_then(|r| r.host.as_deref());
@@ -140,12 +144,15 @@ impl Routes {
 }
 
 fn below(prefix: &str, path: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
+    path.strip_prefix(prefix)
+        .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Refuses a path that two readers may normalise to different ones.
 pub(crate) fn check_path(path: &str) -> Result<(), Problem> {
-    let odd = Err(Problem::Malformed("the path can be read in more than one way"));
+    let odd = Err(Problem::Malformed(
+        "the path can be read in more than one way",
+    ));
     if !path.starts_with('/') {
         return Err(Problem::Malformed("the request target is a path"));
     }
@@ -162,7 +169,9 @@ pub(crate) fn check_path(path: &str) -> Result<(), Problem> {
                 }
             }
             b'%' => {
-                let hex = path.get(at + 1..at + 3).filter(|h| h.bytes().all(|b| b.is_ascii_hexdigit()));
+                let hex = path
+                    .get(at + 1..at + 3)
+                    .filter(|h| h.bytes().all(|b| b.is_ascii_hexdigit()));
                 let value = hex.and_then(|h| u8::from_str_radix(h, 16).ok());
                 match value {
                     None | Some(0..=0x1f | 0x7f | b'/' | b'\\' | b'.' | b'%' | b';') => return odd,
@@ -210,8 +219,9 @@ mod tests {
     #[test]
     fn odd_paths_are_refused() {
         for bad in [
-            "", "a", "//", "/a//b", "/./a", "/a/..", "/a/../b", "/a%2fb", "/a%2Fb", "/a%2e", "/a%00",
-            "/a\\b", "/a;b", "/a%", "/a%g0", "/a%5c", "/a b", "/a\u{e9}", "/a#b", "/%252e", "/a/.",
+            "", "a", "//", "/a//b", "/./a", "/a/..", "/a/../b", "/a%2fb", "/a%2Fb", "/a%2e",
+            "/a%00", "/a\\b", "/a;b", "/a%", "/a%g0", "/a%5c", "/a b", "/a\u{e9}", "/a#b",
+            "/%252e", "/a/.",
         ] {
             assert!(check_path(bad).is_err(), "{bad:?}");
         }
@@ -222,10 +232,18 @@ mod tests {
 
     #[test]
     fn hosts() {
-        for (field, name) in [("a.example", "a.example"), ("A:80", "A"), ("[::1]:8080", "[::1]"), ("127.0.0.1:1", "127.0.0.1")] {
+        for (field, name) in [
+            ("a.example", "a.example"),
+            ("A:80", "A"),
+            ("[::1]:8080", "[::1]"),
+            ("127.0.0.1:1", "127.0.0.1"),
+        ] {
             assert_eq!(host_name(field), Some(name));
         }
-        for bad in ["", "a b", "a/b", "u@a", "a,b", "a:", "a:b", "a:99999", "[::1", "[x]", "a:80:80", "a\u{e9}"] {
+        for bad in [
+            "", "a b", "a/b", "u@a", "a,b", "a:", "a:b", "a:99999", "[::1", "[x]", "a:80:80",
+            "a\u{e9}",
+        ] {
             assert_eq!(host_name(bad), None, "{bad:?}");
         }
     }

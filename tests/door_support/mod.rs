@@ -10,16 +10,16 @@
 )]
 
 use std::io::{Read, Write};
-use std::path::Path;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tamis::catalog::{Endpoint, Kind, PathPattern, PathSegment, Vendor};
 use tamis::config::Config;
-use tamis::proxy::{Generation, Handle, Live, Server};
 use tamis::policy::CompiledPolicy;
+use tamis::proxy::{Generation, Handle, Live, Server};
 use tamis::scrub::Scrubber;
 use tamis::sensitive::SecretKey;
 
@@ -159,7 +159,11 @@ pub fn upstream(script: impl Fn(usize, &mut Peer) + Send + Sync + 'static) -> Up
 pub fn good() -> Upstream {
     upstream(|_, peer| {
         while let Some(request) = peer.request() {
-            let body = if request.starts_with("HEAD ") { "" } else { "ok" };
+            let body = if request.starts_with("HEAD ") {
+                ""
+            } else {
+                "ok"
+            };
             peer.write(&format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nset-cookie: a=b\r\ncontent-length: 2\r\n\r\n{body}"));
         }
     })

@@ -128,4 +128,3 @@ impl Drop for StateDir {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
-

@@ -71,7 +71,10 @@ impl Story {
             .replace("{n}", &person.to_string())
             .replace(
                 "{device}",
-                &format!("5f0c{person:04x}-7d1e-4b52-9c33-{:012x}", 0x00c0_ffee_0000 + person * 7919),
+                &format!(
+                    "5f0c{person:04x}-7d1e-4b52-9c33-{:012x}",
+                    0x00c0_ffee_0000 + person * 7919
+                ),
             );
         let lists = self.all["people"].as_object().into_iter().flatten();
         for (name, list) in lists {
@@ -155,7 +158,10 @@ impl Story {
             without.people.to_string(),
             with.people.to_string(),
         ]);
-        output::table(&["WHAT THE PRODUCT TEAM STILL SEES", "WITHOUT TAMIS", &title], &useful);
+        output::table(
+            &["WHAT THE PRODUCT TEAM STILL SEES", "WITHOUT TAMIS", &title],
+            &useful,
+        );
         output::line("\nThe same profile update, without:");
         output::line(&format!("  {}", without.sample));
         output::line("and with:");

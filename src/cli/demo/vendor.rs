@@ -68,7 +68,9 @@ fn serve(stream: TcpStream, bodies: &Mutex<Vec<Vec<u8>>>) -> std::io::Result<()>
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(body);
-        writer.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\n1")?;
+        writer.write_all(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\n1",
+        )?;
         if close {
             return Ok(());
         }
