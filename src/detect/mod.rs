@@ -1,6 +1,30 @@
 //! Recognisers of values and of key names; pure functions over text.
 //!
-//! Linear time on every input. Offsets are bytes. This layer knows no policy and no document.
+//! Linear time on every input: each recogniser walks the text once and looks a bounded distance
+//! around a candidate. Spans are in order, do not overlap and lie on character boundaries. Offsets
+//! are bytes. This layer knows no policy and no document.
+
+mod address;
+mod bytes;
+mod date;
+mod email;
+mod fold;
+mod geo;
+mod iban;
+pub mod jsonl;
+pub mod names;
+mod natid;
+mod net;
+mod numbers;
+mod person;
+mod phone;
+mod prefilter;
+mod scan;
+mod secret;
+mod url;
+
+pub use prefilter::may_hold;
+pub use scan::{scan, scan_entities, whole, whole_number};
 
 use crate::category::DataCategory;
 

@@ -1,0 +1,145 @@
+//! Byte classes and small cursors shared by the recognisers.
+//!
+//! Invariant: every helper is total: an index outside the text reads as a blank. Knows no entity.
+
+/// Any byte outside ASCII.
+pub(super) const HIGH: u16 = 1;
+/// `0-9`.
+pub(super) const DIGIT: u16 = 1 << 1;
+/// `A-Z`.
+pub(super) const UPPER: u16 = 1 << 2;
+/// `a-z`.
+pub(super) const LOWER: u16 = 1 << 3;
+/// `@`.
+pub(super) const AT: u16 = 1 << 4;
+/// `:`.
+pub(super) const COLON: u16 = 1 << 5;
+/// `=`.
+pub(super) const EQUALS: u16 = 1 << 6;
+/// `/`.
+pub(super) const SLASH: u16 = 1 << 7;
+/// `%`, `\`, `&`: an encoding may hide something.
+pub(super) const FOLDED: u16 = 1 << 8;
+/// A blank.
+pub(super) const SPACE: u16 = 1 << 9;
+/// `-`.
+pub(super) const DASH: u16 = 1 << 10;
+/// `.`.
+pub(super) const DOT: u16 = 1 << 11;
+/// `{`, `[`, `"`: another document may be nested.
+pub(super) const NEST: u16 = 1 << 12;
+/// `+`.
+pub(super) const PLUS: u16 = 1 << 13;
+
+/// The class of each byte.
+pub(super) static CLASS: [u16; 256] = classes();
+
+const fn classes() -> [u16; 256] {
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "at < 256")]
+        let byte = at as u8;
+        table[at] = match byte {
+            0x80.. => HIGH,
+            b'0'..=b'9' => DIGIT,
+            b'A'..=b'Z' => UPPER,
+            b'a'..=b'z' => LOWER,
+            b'@' => AT,
+            b':' => COLON,
+            b'=' => EQUALS,
+            b'/' => SLASH,
+            b'%' | b'\\' | b'&' => FOLDED,
+            b' ' | b'\n' | b'\t' | b'\r' => SPACE,
+            b'-' => DASH,
+            b'.' => DOT,
+            b'{' | b'[' | b'"' => NEST,
+            b'+' => PLUS,
+            _ => 0,
+        };
+        at += 1;
+    }
+    table
+}
+
+/// The class of `byte`.
+#[inline]
+pub(super) fn class(byte: u8) -> u16 {
+    CLASS.get(usize::from(byte)).copied().unwrap_or(0)
+}
+
+/// The byte at `at`, or a blank outside.
+#[inline]
+pub(super) fn at(bytes: &[u8], at: usize) -> u8 {
+    bytes.get(at).copied().unwrap_or(b' ')
+}
+
+/// The byte before `at`, or a blank at the start.
+#[inline]
+pub(super) fn before(bytes: &[u8], at: usize) -> u8 {
+    at.checked_sub(1).map_or(b' ', |i| self::at(bytes, i))
+}
+
+/// Whether `byte` can belong to a word: ASCII letter or digit, `_`, or anything beyond ASCII.
+#[inline]
+pub(super) fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}
+
+/// The slice `start..end`; empty when out of range.
+#[inline]
+pub(super) fn part(bytes: &[u8], start: usize, end: usize) -> &[u8] {
+    bytes.get(start..end).unwrap_or(&[])
+}
+
+/// First index at or after `from` whose byte does not satisfy `keep`.
+#[inline]
+pub(super) fn skip(bytes: &[u8], from: usize, keep: impl Fn(u8) -> bool) -> usize {
+    let mut i = from;
+    while i < bytes.len() && keep(at(bytes, i)) {
+        i += 1;
+    }
+    i
+}
+
+/// First index of the run that ends at `until` and satisfies `keep`.
+#[inline]
+pub(super) fn skip_back(bytes: &[u8], until: usize, keep: impl Fn(u8) -> bool) -> usize {
+    let mut i = until;
+    while i > 0 && keep(before(bytes, i)) {
+        i -= 1;
+    }
+    i
+}
+
+/// Whether any of `words` (lower case) stands, as the start of a word, in the last `window` bytes
+/// before `until`.
+pub(super) fn word_before(bytes: &[u8], until: usize, window: usize, words: &[&str]) -> bool {
+    let from = until.saturating_sub(window);
+    let mut i = from;
+    while i < until {
+        if !is_word(before(bytes, i)) || before(bytes, i) == b'_' {
+            let rest = part(bytes, i, until);
+            if words.iter().any(|word| {
+                rest.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+            }) {
+                return true;
+            }
+        }
+        i += 1;
+    }
+    false
+}
+
+/// The value of a run of ASCII digits, saturating.
+pub(super) fn number(digits: &[u8]) -> u64 {
+    digits.iter().filter(|b| b.is_ascii_digit()).fold(0_u64, |n, b| {
+        n.saturating_mul(10).saturating_add(u64::from(b - b'0'))
+    })
+}
+
+/// The byte two before `at`, or a blank.
+#[inline]
+pub(super) fn second_before(bytes: &[u8], at: usize) -> u8 {
+    at.checked_sub(2).map_or(b' ', |i| self::at(bytes, i))
+}

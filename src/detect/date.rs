@@ -1,0 +1,174 @@
+//! Dates of birth: a date within reach of a word that says so. Any other date stays.
+//!
+//! Each such word looks a bounded distance ahead.
+
+use super::Entity;
+use super::bytes::{at, before, is_word, number, part, skip};
+use super::scan::Found;
+
+const BIRTH_WORDS: &[&str] = &[
+    "born", "birth", "dob", "bday", "né le", "née le", "né(e)", "nacimiento", "nacid", "naissance", "nascita",
+    "nato il", "nata il", "nascimento", "nascid", "geboren", "geb.", "geburts", "geboortedatum", "geboren op",
+    "urodz", "született", "születési", "født", "född", "syntynyt", "narozen", "дата рождения", "родился", "родилась",
+    "doğum", "生年月日", "出生", "d.o.b",
+];
+
+const MONTHS: &[&str] = &[
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "mai", "okt", "dez", "ene",
+    "abr", "ago", "dic", "fév", "avr", "aoû", "déc", "mär", "gen", "mag", "giu", "lug", "set", "ott", "juin", "juil",
+];
+
+/// Proposes dates that the text calls birth dates.
+pub(super) fn birth_dates(text: &str, found: &mut Vec<Found>) {
+    let bytes = text.as_bytes();
+    let mut done = 0;
+    for (i, c) in text.char_indices() {
+        if i < done || !starts_birth_word(c) {
+            continue;
+        }
+        let Some(word) = BIRTH_WORDS.iter().find(|word| starts_with_folded(text.get(i..).unwrap_or(""), word)) else {
+            continue;
+        };
+        if c.is_ascii() && is_word(before(bytes, i)) && before(bytes, i) != b'_' && *word != "birth" && *word != "bday" {
+            continue;
+        }
+        let from = i + word.len();
+        let limit = from + 48;
+        let mut j = from;
+        while j < bytes.len().min(limit) {
+            if text.is_char_boundary(j)
+                && !is_word(before(bytes, j))
+                && let Some(end) = date_end(text, j)
+            {
+                found.push(Found { start: j, end, entity: Entity::DateOfBirth, rank: 84 });
+                done = end;
+                break;
+            }
+            j += 1;
+        }
+    }
+}
+
+fn starts_birth_word(c: char) -> bool {
+    matches!(c.to_ascii_lowercase(), 'b' | 'd' | 'n' | 'g' | 'u' | 's' | 'f') || !c.is_ascii()
+}
+
+/// Case-insensitive prefix for ASCII; other characters as they are.
+fn starts_with_folded(text: &str, word: &str) -> bool {
+    text.as_bytes().get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// The end of a date that begins at `from`: numeric with `-`, `/`, `.`, or with a month's name.
+pub(super) fn date_end(text: &str, from: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    if at(bytes, from).is_ascii_digit() {
+        let a = skip(bytes, from, |b| b.is_ascii_digit());
+        let mark = at(bytes, a);
+        if matches!(mark, b'-' | b'/' | b'.') && at(bytes, a + 1).is_ascii_digit() {
+            let b = skip(bytes, a + 1, |b| b.is_ascii_digit());
+            if at(bytes, b) == mark && at(bytes, b + 1).is_ascii_digit() {
+                let c = skip(bytes, b + 1, |b| b.is_ascii_digit());
+                return is_calendar(part(bytes, from, a), part(bytes, a + 1, b), part(bytes, b + 1, c)).then_some(c);
+            }
+            // `22.-`-less forms: `3.May 1990` falls through to the month below.
+        }
+        // `07 Mar 1943`, `7. März 1943`, `7th of March 1943`, `1990年5月3日`.
+        if a - from == 4 {
+            return cjk_date(text, a);
+        }
+        if a - from > 2 {
+            return None;
+        }
+        let mut i = skip(bytes, a, |b| matches!(b, b'.' | b' ' | b's' | b't' | b'h' | b'n' | b'd' | b'r' | b'-'));
+        for filler in ["of ", "de "] {
+            if starts_with_folded(text.get(i..)?, filler) {
+                i += filler.len();
+            }
+        }
+        let month = month_end(text, i)?;
+        let mut i = skip(bytes, month, |b| matches!(b, b'.' | b' ' | b',' | b'-'));
+        if starts_with_folded(text.get(i..)?, "de ") {
+            i += 3;
+        }
+        return year_end(bytes, i);
+    }
+    let month = month_end(text, from)?;
+    let i = skip(bytes, month, |b| matches!(b, b'.' | b' '));
+    let day = skip(bytes, i, |b| b.is_ascii_digit());
+    if day == i || day > i + 2 {
+        return None;
+    }
+    let i = skip(bytes, day, |b| matches!(b, b',' | b' ' | b's' | b't' | b'h' | b'n' | b'd' | b'r'));
+    year_end(bytes, i)
+}
+
+fn cjk_date(text: &str, year_end: usize) -> Option<usize> {
+    let rest = text.get(year_end..)?.strip_prefix('年')?;
+    let near = rest.char_indices().nth(6).map_or(rest.len(), |(i, _)| i);
+    let rest = rest.get(..near)?;
+    let (month, rest) = rest.split_once('月')?;
+    let (day, _) = rest.split_once('日')?;
+    let short = |t: &str| (1..=2).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_digit());
+    (short(month) && short(day)).then(|| year_end + 3 + month.len() + 3 + day.len() + 3)
+}
+
+fn year_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let end = skip(bytes, from, |b| b.is_ascii_digit());
+    (end - from == 4 && (1880..2100).contains(&number(part(bytes, from, end)))).then_some(end)
+}
+
+fn month_end(text: &str, from: usize) -> Option<usize> {
+    let rest = text.get(from..)?;
+    MONTHS.iter().find(|m| starts_with_folded(rest, m))?;
+    let len = rest.char_indices().find(|(_, c)| !c.is_alphabetic()).map_or(rest.len(), |(i, _)| i);
+    (3..=12).contains(&len).then_some(from + len)
+}
+
+/// Whether three numbers are a day, a month and a year in some order in use.
+fn is_calendar(a: &[u8], b: &[u8], c: &[u8]) -> bool {
+    let (x, y, z) = (number(a), number(b), number(c));
+    let year = |n: u64, len: usize| len == 4 && (1880..2100).contains(&n);
+    let pair = |p: u64, q: u64| (1..=31).contains(&p) && (1..=31).contains(&q) && (p <= 12 || q <= 12);
+    a.len() <= 4 && b.len() <= 2
+        && (year(x, a.len()) && pair(y, z) && c.len() <= 2
+            || year(z, c.len()) && pair(x, y) && a.len() <= 2
+            || a.len() == 2 && b.len() == 2 && c.len() == 2 && (pair(x, y) || pair(y, z)))
+}
+
+/// Whether the whole (trimmed) text is one date, with or without a time behind it.
+pub(super) fn is_date(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    match date_end(text, 0) {
+        Some(end) => end == bytes.len() || matches!(at(bytes, end), b'T' | b' ') && at(bytes, end + 1).is_ascii_digit(),
+        None => {
+            bytes.len() == 8
+                && bytes.iter().all(u8::is_ascii_digit)
+                && is_calendar(part(bytes, 0, 4), part(bytes, 4, 6), part(bytes, 6, 8))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_birth_dates_are_proposed() {
+        let found = |text: &str| {
+            let mut out = Vec::new();
+            birth_dates(text, &mut out);
+            out.first().map(|f| text[f.start..f.end].to_owned())
+        };
+        for (text, date) in [
+            ("born on April 20, 1960", "April 20, 1960"), ("né le 22/08/1969", "22/08/1969"),
+            ("fecha de nacimiento: 18 Mar 1984", "18 Mar 1984"), ("DOB: 1993-01-29", "1993-01-29"),
+            ("\"date_of_birth\":\"1990-05-03\"", "1990-05-03"), ("geboren am 3. Mai 1990 in Köln", "3. Mai 1990"),
+        ] {
+            assert_eq!(found(text).as_deref(), Some(date), "{text}");
+        }
+        for text in ["deployed on 25 May 2020", "last seen 2021-03-07 07:07", "2018-05-23T00:42:34Z", "born to run 2.0"] {
+            assert_eq!(found(text), None, "{text}");
+        }
+        assert!(is_date("1984-03-12") && is_date("19.12.1987") && !is_date("1.2.3") && is_date("19841231"));
+    }
+}

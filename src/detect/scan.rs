@@ -1,0 +1,231 @@
+//! The entry points over values: runs the recognisers that a text's bytes call for, and settles
+//! which of overlapping spans stand.
+//!
+//! Invariant: what comes out is sorted, disjoint, non-empty and on character boundaries of the
+//! original text, whatever the recognisers propose.
+
+use super::bytes::{AT, CLASS, COLON, DASH, DIGIT, DOT, EQUALS, FOLDED, HIGH, LOWER, SLASH, SPACE, UPPER};
+use super::{Entity, Span, address, date, email, fold, geo, iban, net, numbers, person, prefilter, secret, url};
+
+/// What a recogniser proposes; the highest rank of overlapping spans stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) entity: Entity,
+    pub(super) rank: u8,
+}
+
+/// Spans as the engine judges them: a URL is one span, whatever stands inside it.
+pub fn scan(text: &str, spans: &mut Vec<Span>) {
+    if !prefilter::may_hold(text.as_bytes()) {
+        return;
+    }
+    let mut found = Vec::new();
+    collect(text, &mut found);
+    url::urls(text, &mut found);
+    settle(text, found, spans);
+}
+
+/// Spans as `tamis detect` reports them: entities inside URLs, and no URLs.
+pub fn scan_entities(text: &str, spans: &mut Vec<Span>) {
+    if !prefilter::may_hold(text.as_bytes()) {
+        return;
+    }
+    let mut found = Vec::new();
+    collect(text, &mut found);
+    settle(text, found, spans);
+}
+
+/// The entity that the trimmed text is as a whole, if it is one.
+#[must_use]
+pub fn whole(text: &str) -> Option<Entity> {
+    let text = text.trim();
+    if text.len() > 4096 || !prefilter::may_hold(text.as_bytes()) {
+        return None;
+    }
+    let mut spans = Vec::new();
+    scan_entities(text, &mut spans);
+    if let [only] = spans.as_slice()
+        && only.start == 0
+        && only.end == text.len()
+    {
+        return Some(only.entity);
+    }
+    url::is_whole(text).then_some(Entity::Url)
+}
+
+/// The entity that a JSON number, as it is written, is as a whole: a card number as an integer, a
+/// float or in exponent form.
+#[must_use]
+pub fn whole_number(text: &str) -> Option<Entity> {
+    let digits = numbers::integer_digits(text)?;
+    numbers::is_card(&digits).then_some(Entity::CreditCard)
+}
+
+fn collect(text: &str, found: &mut Vec<Found>) {
+    let folded = if text.bytes().any(|b| super::bytes::class(b) & (HIGH | FOLDED) != 0) {
+        fold::fold(text)
+    } else {
+        None
+    };
+    let Some(folded) = folded else {
+        recognise(text, found);
+        return;
+    };
+    let first = found.len();
+    recognise(&folded.text, found);
+    let mut kept = first;
+    for i in first..found.len() {
+        let Some(mut one) = found.get(i).copied() else { break };
+        if let Some((start, end)) = folded.unfold(one.start, one.end) {
+            (one.start, one.end) = (start, end);
+            if let Some(slot) = found.get_mut(kept) {
+                *slot = one;
+                kept += 1;
+            }
+        }
+    }
+    found.truncate(kept);
+}
+
+/// Runs the recognisers whose marks the text bears.
+fn recognise(text: &str, found: &mut Vec<Found>) {
+    let bytes = text.as_bytes();
+    let mut seen = 0;
+    let mut digits = 0_usize;
+    for byte in bytes {
+        let class = CLASS.get(usize::from(*byte)).copied().unwrap_or(0);
+        seen |= class;
+        digits += usize::from(class == DIGIT);
+    }
+    if seen & AT != 0 {
+        email::emails(text, found);
+    }
+    if seen & (COLON | DASH | DOT) != 0 {
+        net::hexes(bytes, found);
+    }
+    if digits >= 4 {
+        numbers::numbers(bytes, found);
+        iban::ibans(bytes, found);
+    }
+    if digits >= 5 && (seen & (DOT | HIGH) != 0) {
+        geo::coordinates(text, found);
+    }
+    if digits >= 4 && seen & (LOWER | UPPER | HIGH) != 0 {
+        date::birth_dates(text, found);
+    }
+    if bytes.len() >= 8 {
+        secret::secrets(text, seen, found);
+    }
+    if seen & SLASH != 0 || seen & EQUALS != 0 {
+        url::user_ids(text, found);
+    }
+    if digits >= 1 && seen & (SPACE | HIGH) != 0 && seen & (UPPER | LOWER | HIGH) != 0 {
+        address::addresses(text, found);
+    }
+    if seen & (SPACE | HIGH) != 0 && seen & (UPPER | HIGH) != 0 {
+        person::persons(text, found);
+    }
+}
+
+/// Sorts, lets the higher rank win where spans overlap, and appends what stands.
+fn settle(text: &str, mut found: Vec<Found>, spans: &mut Vec<Span>) {
+    found.retain(|f| f.start < f.end && text.is_char_boundary(f.start) && text.is_char_boundary(f.end));
+    found.sort_by(|a, b| a.start.cmp(&b.start).then(b.rank.cmp(&a.rank)).then(b.end.cmp(&a.end)));
+    let mut stack: Vec<Found> = Vec::with_capacity(found.len());
+    'next: for one in found {
+        while let Some(top) = stack.last() {
+            if top.end <= one.start {
+                break;
+            }
+            let wins = one.rank > top.rank
+                || (one.rank == top.rank && one.end - one.start > top.end - top.start);
+            if !wins {
+                continue 'next;
+            }
+            stack.pop();
+        }
+        stack.push(one);
+    }
+    spans.extend(stack.into_iter().map(|f| Span { start: f.start, end: f.end, entity: f.entity }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn entities(text: &str) -> Vec<(Entity, &str)> {
+        let mut spans = Vec::new();
+        scan_entities(text, &mut spans);
+        spans.iter().map(|s| (s.entity, &text[s.start..s.end])).collect()
+    }
+
+    #[test]
+    fn the_outer_url_wins_for_the_engine_and_the_inner_entities_for_detect() {
+        let text = "see https://shop.example/u?email=jane@example.com now";
+        let mut spans = Vec::new();
+        scan(text, &mut spans);
+        assert_eq!(spans.len(), 1);
+        assert_eq!(spans[0].entity, Entity::Url);
+        assert_eq!(&text[spans[0].start..spans[0].end], "https://shop.example/u?email=jane@example.com");
+        assert_eq!(entities(text), [(Entity::Email, "jane@example.com")]);
+    }
+
+    #[test]
+    fn whole_values_are_recognised_and_ordinary_ones_are_not() {
+        assert_eq!(whole(" jane@example.com "), Some(Entity::Email));
+        assert_eq!(whole("https://example.com/a?b=c"), Some(Entity::Url));
+        assert_eq!(whole("4111 1111 1111 1111"), Some(Entity::CreditCard));
+        for text in ["checkout", "1.2.3", "2024-05-01T12:00:00Z", "Chrome/126.0.0.0", "19.99", ""] {
+            assert_eq!(whole(text), None, "{text}");
+        }
+        for text in ["4111111111111111", "4111111111111111.0", "4.111111111111111e15", "4111111111111111E0"] {
+            assert_eq!(whole_number(text), Some(Entity::CreditCard), "{text}");
+        }
+        for text in ["4111111111111112", "1691120769", "1e400", "-4111111111111111", "0.5"] {
+            assert_eq!(whole_number(text), None, "{text}");
+        }
+    }
+
+    fn lawful(text: &str) -> Result<(), TestCaseError> {
+        for entry in [scan, scan_entities] {
+            let mut spans = Vec::new();
+            entry(text, &mut spans);
+            let mut last = 0;
+            for span in &spans {
+                prop_assert!(last <= span.start && span.start < span.end && span.end <= text.len());
+                prop_assert!(text.is_char_boundary(span.start) && text.is_char_boundary(span.end));
+                last = span.end;
+            }
+            if !prefilter::may_hold(text.as_bytes()) {
+                let mut found = Vec::new();
+                collect(text, &mut found);
+                url::urls(text, &mut found);
+                prop_assert!(found.is_empty(), "{text:?} {found:?}");
+            }
+        }
+        whole(text);
+        whole_number(text);
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn spans_are_lawful_on_any_text(text in any::<String>()) {
+            lawful(&text)?;
+        }
+
+        #[test]
+        fn spans_are_lawful_on_candidate_soup(text in "([a-f0-9]{1,4}[:.@/ -]|%40|\\\\u0040|＠|ß|[+(]|[0-9]{1,5}|[A-Z][a-z]{2,6} |eyJ|token=|born |street ){0,14}") {
+            lawful(&text)?;
+        }
+
+        #[test]
+        fn spans_are_lawful_on_short_words(text in "[A-Za-z0-9 ./_-]{0,24}") {
+            lawful(&text)?;
+        }
+    }
+}
