@@ -203,6 +203,9 @@ fn number_first(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool
     }
     let mut opened = false;
     let comma = text.get(first.end..first.end + 1) == Some(",");
+    if !matches!(gap(text, words, i + 1), " " | ", ") || second && !matches!(gap(text, words, i + 2), " " | ", ") {
+        return None;
+    }
     if comma && words.get(j).is_some_and(|w| is_opener(w.text)) {
         return opener_first(words, j).map(|(next, weak)| (next, weak));
     }

@@ -397,6 +397,10 @@ fn is_italian(word: &[u8]) -> bool {
     if !shaped(word, b"AAAAAA**A**A***A") || !matches!(word.get(8), Some(b'A' | b'B' | b'C' | b'D' | b'E' | b'H' | b'L' | b'M' | b'P' | b'R' | b'S' | b'T')) {
         return false;
     }
+    // Digits may be replaced by letters, but not all of them: `InlineTableClose` is a word.
+    if word.iter().filter(|b| b.is_ascii_digit()).count() < 4 {
+        return false;
+    }
     let sum: u32 = part(word, 0, 15).iter().enumerate().map(|(i, b)| {
         let value = char::from(*b).to_digit(36).unwrap_or(0);
         if i % 2 == 0 {

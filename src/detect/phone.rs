@@ -23,7 +23,7 @@ const LONG_CODES: &[(u64, u64)] = &[
 
 const PHONE_WORDS: &[&str] = &[
     "tel", "phone", "fax", "call", "mobil", "cell", "whatsapp", "handy", "sms", "dial", "tél", "fono", "móvil",
-    "movil", "rufnummer", "telefon", "contact me", "ring", "answering at", "reach", "kontakt", "numéro", "puh",
+    "movil", "rufnummer", "telefon", "contact me", "answering at", "reach", "kontakt", "numéro", "puh",
 ];
 
 /// Proposes a phone number that begins at group `k`.
@@ -67,7 +67,7 @@ fn inside_layout(bytes: &[u8], groups: &[Group], k: usize) -> bool {
         return true;
     }
     let between = part(bytes, left.end, right.start);
-    !(between == b" " && left.len() <= 2 && at(bytes, right.start) == b'0') && !between.contains(&b'(') || between == b"-" || between == b"."
+    !between.contains(&b'(')
 }
 
 fn is_country(code: u64) -> bool {
@@ -264,7 +264,9 @@ fn trunk(bytes: &[u8], groups: &[Group]) -> Option<usize> {
     if used == 3 && first.len() == 4 && group(1) == 4 && group(2) == 4 {
         return None;
     }
-    ends(bytes, end).then_some(end)
+    // Hexadecimal dumps go on.
+    let goes_on = groups.get(used).is_some_and(|g| g.start == end + 1);
+    (ends(bytes, end) && !goes_on).then_some(end)
 }
 
 /// Anything of seven to fifteen digits right behind `tel:` and such.
