@@ -44,7 +44,7 @@ const SUFFIXES: &[&str] = &[
     "straße", "strasse", "str", "gasse", "weg", "platz", "allee", "damm", "straat", "laan", "plein", "gade", "vej", "gatan", "vägen", "katu", "kuja",
     "bulevardi", "boulevard", "polku", "kade", "dreef", "steeg", "singel", "gracht", "ring", "ufer", "vænget", "veien", "vegen", "gata", "gaten", "stræde",
     "toften", "parken", "stien", "torvet", "allé", "alle", "steig", "chaussee", "promenade", "markt", "utca", "tér", "körút", "tie", "pad", "baan", "hof",
-    "prisgade", "backen", "stigen", "gränd", "torget", "plads", "sgade", "raitti", "tori", "penger", "ranta", "lei", "markstraat", "berg", "park",
+    "prisgade", "gate", "vei", "veg", "tänav", "iela", "cesta", "kapu", "útja", "backen", "stigen", "gränd", "torget", "plads", "sgade", "raitti", "tori", "penger", "ranta", "lei", "markstraat", "berg", "park",
 ];
 /// Words that open a street's name.
 const OPENERS: &[&str] = &[
@@ -73,15 +73,29 @@ pub(super) fn addresses(text: &str, found: &mut Vec<Found>) {
     let mut i = 0;
     while let Some(word) = words.get(i) {
         let core = military(&words, i)
+            .or_else(|| unit_first(text, &words, i))
             .or_else(|| number_first(text, &words, i))
             .or_else(|| opener_first(&words, i))
             .or_else(|| suffix_first(&words, i));
         let Some((next, weak)) = core else {
+            // A line of its own behind a street: `> Suite 318`.
+            if found.last().is_some_and(|f| f.entity == Entity::Address)
+                && is_unit(word.text)
+                && let Some(number) = words.get(i + 1).filter(|w| is_number(w.text))
+            {
+                found.push(Found { start: word.start, end: number.end, entity: Entity::Address, rank: 79 });
+                i += 1;
+            }
             i += 1;
             continue;
         };
-        let (stop, evidence) = grow(text, &words, next);
-        let start = lead_in(text, &words, i, word.start);
+        let mut start = lead_in(text, &words, i, word.start);
+        let cornered = text.get(..start).filter(|head| head.ends_with("the corner of "));
+        let (mut stop, evidence) = grow(text, &words, next);
+        if let Some(head) = cornered {
+            start = head.len() - "the corner of ".len();
+            stop = crossing(&words, stop);
+        }
         let end = words.get(stop.saturating_sub(1)).map_or(word.end, |w| w.end);
         let alone = start == 0 && end == text.trim_end().len();
         let called = word_before(text.as_bytes(), start, 40, &["address", "adresse", "anschrift", "ship", "deliver", "lives at", "live at", "located", "sent to", "meet me at", "office is at", "dirección", "indirizzo", "adres", "stop at", "card to", "moved"]);
@@ -90,6 +104,15 @@ pub(super) fn addresses(text: &str, found: &mut Vec<Found>) {
         }
         i = stop.max(i + 1);
     }
+}
+
+/// `… and Radolič Harbor` behind `the corner of …`.
+fn crossing(words: &[Word<'_>], from: usize) -> usize {
+    if words.get(from).is_none_or(|w| w.text != "and") {
+        return from;
+    }
+    let names = words.iter().skip(from + 1).take(4).take_while(|w| is_capital(w.text) || is_number(w.text)).count();
+    if names > 0 { from + 1 + names } else { from }
 }
 
 /// Words with the marks at their edges taken off, except a full stop.
@@ -103,6 +126,9 @@ fn words(text: &str) -> SmallVec<[Word<'_>; 32]> {
             (Some(from), false) => {
                 if let Some(word) = text.get(from..i) {
                     let word = word.trim_end_matches(['-', '\'', '/']);
+                // The full stop of a sentence is no part of `6XE.` or `London.`; that of `Apt.` is.
+                let bare = word.trim_end_matches('.');
+                let word = if bare.len() > 5 || bare.bytes().any(|b| b.is_ascii_digit()) { bare } else { word };
                     out.push(Word { start: from, end: from + word.len(), text: word });
                 }
                 start = None;
@@ -144,6 +170,25 @@ fn military(words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
     (matches!(a.text, "PSC" | "USNS" | "USS" | "Unit" | "CMR") && is_number(b.text) && c.text == "Box" && is_number(d.text)).then_some((i + 4, false))
 }
 
+/// `Studio 69D Mills Pine`, `Studio 21, Wilson Port`.
+fn unit_first(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
+    let unit = words.get(i)?;
+    if !is_capital(unit.text) || !is_unit(unit.text) || !is_number(words.get(i + 1)?.text) {
+        return None;
+    }
+    for j in i + 3..i + 6 {
+        let word = words.get(j)?;
+        if !is_capital(word.text) || j > i + 2 && gap(text, words, j).contains([',', '\n']) || is_number(word.text) {
+            return None;
+        }
+        let name = lower(word.text);
+        if STREETS.contains(&name.as_str()) || WEAK_STREETS.contains(&name.as_str()) {
+            return Some((j + 1, WEAK_STREETS.contains(&name.as_str())));
+        }
+    }
+    None
+}
+
 /// `742 Canary Birdcage Lane`; also with a second number (`9858 92 Hounslow Rd`, `5100 Quadra 104`).
 fn number_first(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
     let first = words.get(i)?;
@@ -152,11 +197,15 @@ fn number_first(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool
     }
     let mut j = i + 1;
     let mut names = 0;
-    let mut second = words.get(j).filter(|w| is_number(w.text)).map(|_| j);
-    if second.is_some() {
+    let second = words.get(j).is_some_and(|w| is_number(w.text));
+    if second {
         j += 1;
     }
+    let mut opened = false;
     let comma = text.get(first.end..first.end + 1) == Some(",");
+    if !matches!(gap(text, words, i + 1), " " | ", ") || second && !matches!(gap(text, words, i + 2), " " | ", ") {
+        return None;
+    }
     if comma && words.get(j).is_some_and(|w| is_opener(w.text)) {
         return opener_first(words, j).map(|(next, weak)| (next, weak));
     }
@@ -169,25 +218,43 @@ fn number_first(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool
             break;
         }
         let name = lower(word.text);
+        if is_calendar_word(word.text) && !words.get(j + 1).is_some_and(|w| STREETS.contains(&lower(w.text).as_str())) {
+            return None;
+        }
         if names > 0 && is_capital(word.text) && STREETS.contains(&name.as_str()) {
             return Some((j + 1, false));
         }
         // House number behind: `5100 Quadra 104`; only with a house number before and a tail after.
-        if names > 0 && is_number(word.text) && second.is_none() {
-
-            let weak = !words.get(i + 1).is_some_and(|w| has_suffix(w.text) || is_opener(w.text));
+        if names > 0 && is_number(word.text) && !second {
+            let name = words.get(i + 1)?;
+            if name.text.chars().count() < 4 {
+                return None;
+            }
+            let weak = !(has_suffix(name.text) || is_opener(name.text));
             return Some((j + 1, weak));
         }
         if names > 0 && is_capital(word.text) && WEAK_STREETS.contains(&name.as_str()) {
             return Some((j + 1, true));
         }
-        if !is_capital(word.text) && !is_joiner(word.text) && !(names == 0 && is_opener(word.text)) {
+        opened |= names == 0 && is_opener(word.text);
+        if !is_capital(word.text) && !is_joiner(word.text) && !(opened && second) {
             break;
         }
         names += 1;
         j += 1;
     }
-    (second == Some(i + 1) && names >= 1 && names <= 5 && words.get(j - 1).is_some_and(|w| is_capital(w.text))).then_some((j, true))
+    (second && names >= 1 && names <= 5 && words.get(j - 1).is_some_and(|w| is_capital(w.text))).then_some((j, true))
+}
+
+fn is_calendar_word(word: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "mon", "tue", "wed", "thu", "fri", "sat", "sun", "january",
+        "february", "march", "april", "june", "july", "august", "september", "october", "november", "december", "monday", "tuesday", "wednesday", "thursday",
+        "friday", "saturday", "sunday", "januar", "februar", "märz", "mai", "juni", "juli", "oktober", "dezember", "janvier", "février", "mars", "avril", "juin",
+        "juillet", "août", "septembre", "octobre", "novembre", "décembre", "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "octubre",
+    ];
+    let lower = word.trim_end_matches('.').to_lowercase();
+    WORDS.contains(&lower.as_str())
 }
 
 fn is_opener(word: &str) -> bool {
@@ -197,7 +264,7 @@ fn is_opener(word: &str) -> bool {
 
 fn has_suffix(word: &str) -> bool {
     let lower = lower(word);
-    is_capital(word) && SUFFIXES.iter().any(|s| lower.len() >= s.len() + 2 && lower.ends_with(s)) || STREETS.contains(&lower.as_str()) && false
+    is_capital(word) && SUFFIXES.iter().any(|s| lower.len() >= s.len() + 2 && lower.ends_with(s))
 }
 
 /// `rue de Bailly`, `Calle Mayor 5`, `via Roma, 12`.
@@ -233,7 +300,8 @@ fn suffix_first(words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
     let lower = lower(word.text);
     if has_suffix(word.text) || SUFFIXES.contains(&lower.as_str()) && i > 0 && lower.len() > 2 {
         const WEAK: &[&str] = &["pad", "baan", "hof", "ring", "park", "berg", "tie", "markt", "lei", "alle", "str", "tori", "ranta", "weg", "parken", "penger"];
-        let weak = WEAK.iter().any(|s| lower.ends_with(s)) && !lower.ends_with("weg") || lower.len() < 5;
+        let bare = !is_capital(word.text);
+        let weak = bare || WEAK.iter().any(|s| lower.ends_with(s)) && !lower.ends_with("weg") || lower.len() < 5;
         return Some((i + 2, weak && !word.text.ends_with("str.")));
     }
     None
@@ -253,7 +321,8 @@ fn grow(text: &str, words: &[Word<'_>], from: usize) -> (usize, bool) {
     let mut j = from;
     while let Some(word) = words.get(j) {
         let between = gap(text, words, j);
-        let ended = words.get(j - 1).is_some_and(|w| w.text.ends_with('.') && w.text.len() > 4 && !is_unit(w.text) && !has_suffix(w.text));
+        let ended = words.get(j - 1).is_some_and(|w| w.text.ends_with('.') && w.text.len() > 5 && !is_unit(w.text) && !has_suffix(w.text));
+        let between = between.strip_prefix('.').filter(|rest| rest.starts_with(['\n', ','])).unwrap_or(between);
         let fits = between.chars().all(|c| matches!(c, ' ' | ',' | '\n' | '\r' | '(' | ')' | '/' | '>' | '-')) && between.matches('\n').count() <= 1 && !between.contains('>');
         if !fits || ended || j > from + 14 {
             break;

@@ -23,6 +23,8 @@ mod scan;
 mod secret;
 mod url;
 
+pub use jsonl::{LineError, detect_line};
+pub use names::{classify_container, classify_name, classify_personal};
 pub use prefilter::may_hold;
 pub use scan::{scan, scan_entities, whole, whole_number};
 
