@@ -236,6 +236,10 @@ impl Conn {
                     self.proceed(head).await?;
                 }
                 while self.buf.len() < end {
+                    if self.buf.len() > KEEP {
+                        // Serious: room for all of it at once, which is not touched before it comes.
+                        self.buf.reserve_exact(end - self.buf.len());
+                    }
                     self.more(deadline).await?;
                     if !share.cover(self.buf.len()) {
                         return Err(Problem::Overloaded.into());
