@@ -166,7 +166,7 @@ impl Conn {
         let current = worker.live.current();
         self.limits.clone_from(&current.generation.config.limits);
         let admitted = {
-            let headers = head.headers(&self.buf);
+            let headers = head.headers_to_admit(&self.buf);
             let seen = head.seen(&self.buf, &headers);
             handle::admit(&current, &seen).map_err(|reply| {
                 let plain = matches!(seen.method, "GET" | "HEAD" | "OPTIONS");
