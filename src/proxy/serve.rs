@@ -44,6 +44,7 @@ pub struct Handle {
 impl Server {
     /// Opens the listeners of the configuration on `workers` threads (0: one per core).
     pub fn start(live: &Arc<Live>, workers: usize) -> io::Result<Handle> {
+        raise_descriptor_limit();
         let workers = match workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             given => given,
@@ -105,6 +106,18 @@ impl Handle {
     }
 }
 
+/// The usual soft limit of 1024 descriptors is far below the connections that are allowed.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    // Where it is not allowed the old limit stays, and accepting sleeps when it is reached.
+    let _ = setrlimit(Resource::Nofile, raised);
+}
+
 fn bind(addr: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
@@ -160,7 +173,7 @@ async fn accept(listener: TcpListener, worker: Arc<Worker>, tracker: TaskTracker
             Err(error) => {
                 // No more descriptors: the next try would fail at once as well.
                 telemetry::accept_failed(&error);
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
@@ -238,7 +251,9 @@ async fn connection(mut tcp: TcpStream, mut peer: IpAddr, worker: Arc<Worker>) {
 
 /// Says 503 to a connection beyond the limit.
 async fn turn_away(mut tcp: TcpStream) {
-    let reply = Reply::problem(&Problem::Overloaded).closing();
+    let mut reply = Reply::problem(&Problem::Overloaded).closing();
+    // Its origin is not known yet, and nothing in the answer is worth hiding.
+    reply.set("access-control-allow-origin", "*");
     let mut busy = Vec::new();
     http1::reply_head(&reply, false, &mut busy);
     let goodbye = async {
