@@ -73,7 +73,7 @@ impl Server {
             let live = Arc::clone(live);
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
-                .max_blocking_threads(8)
+                .max_blocking_threads(32)
                 .build()?;
             let thread = std::thread::Builder::new()
                 .name(format!("tamis-worker-{at}"))
@@ -119,6 +119,10 @@ fn raise_descriptor_limit() {
 }
 
 fn bind(addr: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+    open(addr, shared).map_err(|error| io::Error::new(error.kind(), format!("{addr}: {error}")))
+}
+
+fn open(addr: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if shared {

@@ -112,6 +112,7 @@ impl Default for Metrics {
 impl Metrics {
     /// Registers every metric.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one list of all metrics")]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("tamis");
         let metrics = Self {
