@@ -6,7 +6,7 @@ import collections
 import re
 
 from decode import form_of, parse, query_of
-from oracle import CANARIES, endpoint, events, leaks, leaves, utility
+from oracle import CANARIES, canaries_in, endpoint, events, leaks, leaves, utility
 
 # All that a vendor needs to read a request. Everything else that arrives is a leak of transport identity.
 ALLOWED_HEADERS = {"host", "content-type", "content-length", "content-encoding", "transfer-encoding", "accept", "accept-encoding", "authorization", "connection", "user-agent"}
@@ -42,8 +42,17 @@ class Arrived:
 
 
 def no_canary(before, after):
-    """No canary in any decodable form in what left."""
-    return [f"{canary} x{sum(places.values())}, e.g. {places.most_common(1)[0][0]}" for canary, places in sorted(after.canaries().items())]
+    """No canary in any decodable form in what left. Names the fields in which the vendor would read it, else the way to the bytes."""
+    fields = collections.defaultdict(collections.Counter)
+    for place, label, doc in after.events:
+        for path, value in leaves(doc):
+            for canary in canaries_in(str(value), after.extra) + canaries_in(path, after.extra):
+                fields[canary][f"{place} {label or '-'} {path}"] += 1
+    out = []
+    for canary, places in sorted(after.canaries().items()):
+        seen = fields.get(canary) or places
+        out.append(f"{canary} x{sum(seen.values())}: {', '.join(place for place, _ in seen.most_common(4))}")
+    return out
 
 
 def readable(before, after):
