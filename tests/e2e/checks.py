@@ -193,14 +193,18 @@ def no_address_lookup(before, after):
 
 
 def vendor_credentials(before, after):
-    """What the vendor authenticates with arrives as it was sent."""
+    """What the vendor authenticates with arrives as it was sent, where it authenticates (Python's BufferedConsumer sends the secret to
+    every endpoint once it has one: elsewhere it may stay behind)."""
 
     def tally(arrived):
         out = collections.Counter()
+        auth = arrived.shape["auth"]
         for record in arrived.collect():
             place = endpoint(record)
-            out.update((place, name.lower(), value) for name, value in record["headers"] if name.lower() in arrived.shape["auth"]["headers"])
-            out.update((place, key, value) for key, value in query_of(record) + form_of(record) if key in arrived.shape["auth"]["parameters"])
+            if not any(re.search(p, record["target"]) for p in auth["endpoints"]):
+                continue
+            out.update((place, name.lower(), value) for name, value in record["headers"] if name.lower() in auth["headers"])
+            out.update((place, key, value) for key, value in query_of(record) + form_of(record) if key in auth["parameters"])
         return out
 
     want, have = tally(before), tally(after)
