@@ -62,7 +62,8 @@ def readable(before, after):
 
 def utility_exact(before, after):
     """Every utility value arrived with the same type and spelling, as often as it was sent."""
-    want, have = utility(before.events), utility(after.events)
+    keys = before.shape.get("utility_keys", ())
+    want, have = utility(before.events, keys), utility(after.events, keys)
     if not want:
         return ["the baseline holds no utility value: the scenario proves nothing"]
     return ([f"lost x{n}: {' '.join(map(str, key))}" for key, n in (want - have).items()] + [f"new x{n}: {' '.join(map(str, key))}" for key, n in (have - want).items()])[:12]
