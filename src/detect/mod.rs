@@ -5,6 +5,7 @@
 //! are bytes. This layer knows no policy and no document.
 
 mod address;
+mod address_words;
 mod bytes;
 mod date;
 mod email;
