@@ -67,7 +67,7 @@ for step in "${steps[@]}"; do
     doc) gate "documentation" doc ;;
     unit) counted "cargo test" unit ;;
     e2e)
-      counted "the oracle's own tests" tests/e2e/oracle_test.py
+      counted "the oracle's own tests" tests/.cache/venv/bin/python tests/e2e/oracle_test.py
       counted "end to end" end_to_end
       ;;
     fuzz) fuzz ;;

@@ -485,3 +485,43 @@ fn a_client_that_hangs_up_leaves_nothing_behind() {
     }
     assert!(up.seen.try_recv().is_err());
 }
+
+#[test]
+fn a_client_that_does_not_read_is_cut_off() {
+    let up = upstream(|_, peer| {
+        while peer.request().is_some() {
+            let body = "x".repeat(4 << 20);
+            peer.write(&format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                4 << 20
+            ));
+        }
+    });
+    let gate = gate(&up.url, |c| {
+        c.limits.body_timeout = Duration::from_millis(200)
+    });
+    let mut client = Client::new(gate.addr);
+    for _ in 0..4 {
+        client.send(post("{}"));
+    }
+    up.seen.recv().unwrap();
+    while gate.live.connections() > 0 {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_body_that_drips_is_refused_in_time() {
+    let up = good();
+    let gate = gate(&up.url, |c| {
+        c.limits.body_timeout = Duration::from_millis(300)
+    });
+    let mut client = Client::new(gate.addr);
+    client.send("POST /acme/track HTTP/1.1\r\nhost: a\r\ncontent-length: 10000000\r\n\r\n");
+    let mut writer = client.stream.try_clone().unwrap();
+    let dripping = std::thread::spawn(move || while writer.write_all(b" ").is_ok() {});
+    assert_eq!(status(&client.answer()), 408);
+    drop(client);
+    dripping.join().unwrap();
+    assert!(up.seen.try_recv().is_err());
+}

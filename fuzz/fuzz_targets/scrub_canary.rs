@@ -124,7 +124,8 @@ fn look(bytes: &[u8], depth: usize) {
     for run in text.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=_-".contains(c))).filter(|run| run.len() > 16) {
         let run = run.strip_prefix("data=").unwrap_or(run);
         let mut decoded = Vec::new();
-        if base64::decode(run.as_bytes(), base64::Options::default(), &mut decoded).is_ok() {
+        let whole = base64::decode(run.as_bytes(), base64::Options::default(), &mut decoded).is_ok();
+        if whole && std::str::from_utf8(&decoded).is_ok() {
             look(&decoded, depth + 1);
         }
     }

@@ -62,7 +62,8 @@ impl Admin {
         if token.is_none() && !config.listen.ip().is_loopback() {
             return Err(AdminError::Exposed);
         }
-        let listener = TcpListener::bind(config.listen)?;
+        let listener = TcpListener::bind(config.listen)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", config.listen)))?;
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         telemetry::listening("admin", addr, false);

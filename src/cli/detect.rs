@@ -26,7 +26,7 @@ pub(super) fn main(args: &Detect) -> anyhow::Result<ExitCode> {
         if line.trim().is_empty() {
             continue;
         }
-        match detect::detect_line(&line) {
+        match detect::jsonl::detect_line(&line) {
             Ok(answer) => writeln!(out, "{answer}")?,
             Err(_) => {
                 output::note(&format!(

@@ -71,12 +71,14 @@ impl Client {
                 None => connect(&upstream.origin, tls, limits.timeout).await?,
             };
             let deadline = Instant::now() + limits.timeout;
-            if let Err((error, accepted)) = send_all(&mut stream, &[&head, rest], deadline).await {
-                if reused && accepted == 0 && error == DeliverError::Cut {
-                    continue;
-                }
-                return Err(error);
-            }
+            let sent = send_all(&mut stream, &[&head, rest], deadline).await;
+            let early = match sent {
+                Ok(()) => false,
+                Err((DeliverError::Cut, 0)) if reused => continue,
+                // The vendor may have answered before it had read all, and hung up.
+                Err((DeliverError::Cut, 1..)) => true,
+                Err((error, _)) => return Err(error),
+            };
             let wanted = Wanted {
                 head: clean.method() == "HEAD",
                 body: limits.body,
@@ -85,7 +87,7 @@ impl Client {
             };
             match answer::read(&mut stream, &wanted).await {
                 Ok((answer, reusable)) => {
-                    if reusable {
+                    if reusable && !early {
                         self.lock().pool.put(&upstream.origin, stream);
                     }
                     return Ok(answer);
@@ -93,7 +95,7 @@ impl Client {
                 Err(Failed {
                     error: DeliverError::Cut,
                     begun: false,
-                }) if reused && repeatable => {}
+                }) if reused && repeatable && !early => {}
                 Err(failed) => return Err(failed.error),
             }
         }

@@ -19,6 +19,9 @@ const PER_ORIGIN: usize = 256;
 /// How long a connection may idle here: less than most servers keep theirs.
 const IDLE: Duration = Duration::from_secs(50);
 
+/// After so long the kernel is asked as well: servers close idle connections after whole seconds.
+const RESTED: Duration = Duration::from_millis(500);
+
 struct Idle {
     stream: Stream,
     since: Instant,
@@ -39,7 +42,8 @@ impl Pool {
                 list.clear();
                 return None;
             }
-            if is_quiet(&mut idle.stream) {
+            let rested = now.duration_since(idle.since) > RESTED;
+            if !(rested && is_closed(&idle.stream)) && is_quiet(&mut idle.stream) {
                 return Some(idle.stream);
             }
         }
@@ -74,17 +78,27 @@ impl Pool {
     }
 }
 
-/// Whether a connection is open and nothing has come that nobody asked for.
-fn is_quiet(stream: &mut Stream) -> bool {
+/// Whether the other side has hung up, whether or not the event loop has heard of it.
+fn is_closed(stream: &Stream) -> bool {
     let mut byte = [MaybeUninit::uninit(); 1];
-    let found = socket2::SockRef::from(stream.tcp()).peek(&mut byte);
-    match (found, &stream) {
-        (Err(error), _) => error.kind() == std::io::ErrorKind::WouldBlock,
-        (Ok(0), _) | (Ok(_), Stream::Plain(_)) => false,
+    match socket2::SockRef::from(stream.tcp()).peek(&mut byte) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+    }
+}
+
+/// Whether a connection is open and nothing has come that nobody asked for, as far as the event
+/// loop has heard: no system call for a quiet one.
+fn is_quiet(stream: &mut Stream) -> bool {
+    let mut byte = [0u8; 1];
+    match stream {
+        Stream::Plain(tcp) => match tcp.try_read(&mut byte) {
+            Ok(_) => false,
+            Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+        },
         // Session tickets come after the handshake's end: they are read here and are no answer.
-        (Ok(_), Stream::Tls(_)) => {
-            let mut space = [0u8; 1];
-            let mut buf = ReadBuf::new(&mut space);
+        Stream::Tls(_) => {
+            let mut buf = ReadBuf::new(&mut byte);
             let mut cx = Context::from_waker(Waker::noop());
             Pin::new(stream).poll_read(&mut cx, &mut buf).is_pending()
         }

@@ -7,6 +7,7 @@
 use smallvec::SmallVec;
 
 use super::Entity;
+use super::address_words::{CALENDAR, JOINERS, OPENER, RISKY, STREET, SUFFIXES, UNIT, WEAK, flags};
 use super::bytes::word_before;
 use super::scan::Found;
 
@@ -16,53 +17,14 @@ struct Word<'a> {
     start: usize,
     end: usize,
     text: &'a str,
+    flags: u8,
 }
 
-/// Endings of English streets that mean little else.
-const STREETS: &[&str] = &[
-    "street", "st", "avenue", "ave", "av", "road", "rd", "lane", "ln", "drive", "dr", "boulevard", "blvd", "court", "ct", "place", "pl",
-    "terrace", "close", "crescent", "gardens", "grove", "highway", "hwy", "parkway", "pkwy", "square", "walk", "row", "hill", "alley",
-    "way", "circle", "cir", "trail", "trl", "mews", "quay", "wharf", "parade", "esplanade", "str", "wynd", "rise", "turnpike", "causeway", "expressway",
-    "freeway", "stravenue", "trafficway", "throughway", "motorway", "overpass", "underpass", "route", "courts", "drives", "roads", "streets",
-];
-/// Endings that mean much else, too: they need a tail, or to be all there is.
-const WEAK_STREETS: &[&str] = &[
-    "ranch", "unions", "union", "mills", "mill", "garden", "island", "islands", "slope", "tarn", "triangle", "cape", "port", "ports", "extensions",
-    "extension", "branch", "bridge", "brook", "brooks", "burg", "burgs", "bypass", "camp", "canyon", "center", "centers", "cliff", "cliffs", "club",
-    "common", "corner", "corners", "course", "cove", "coves", "creek", "crest", "crossing", "crossroad", "curve", "dale", "dam", "divide", "estate",
-    "estates", "fall", "falls", "ferry", "field", "fields", "flat", "flats", "ford", "fords", "forest", "forge", "forges", "fork", "forks", "fort",
-    "gateway", "glen", "glens", "green", "greens", "groves", "harbor", "harbors", "haven", "heights", "hills", "hollow", "inlet", "isle", "junction",
-    "junctions", "key", "keys", "knoll", "knolls", "lake", "lakes", "land", "landing", "light", "lights", "loaf", "lock", "locks", "lodge", "loop",
-    "mall", "manor", "manors", "meadow", "meadows", "mission", "mount", "mountain", "mountains", "neck", "orchard", "oval", "park", "parks",
-    "parkways", "pass", "passage", "path", "pike", "pine", "pines", "plain", "plains", "plaza", "point", "points", "prairie", "radial", "ramp", "rapid",
-    "rapids", "rest", "ridge", "ridges", "river", "roads", "rue", "run", "shoal", "shoals", "shore", "shores", "skyway", "spring", "springs", "spur",
-    "spurs", "squares", "station", "stream", "summit", "throughway", "trace", "track", "tunnel", "valley", "valleys", "via", "viaduct", "view", "views",
-    "village", "villages", "ville", "vista", "walks", "wall", "ways", "well", "wells", "avenue", "copse", "dene", "nook", "pocket", "retreat", "towers",
-];
-/// Endings of one-word streets of the continent.
-const SUFFIXES: &[&str] = &[
-    "straße", "strasse", "str", "gasse", "weg", "platz", "allee", "damm", "straat", "laan", "plein", "gade", "vej", "gatan", "vägen", "katu", "kuja",
-    "bulevardi", "boulevard", "polku", "kade", "dreef", "steeg", "singel", "gracht", "ring", "ufer", "vænget", "veien", "vegen", "gata", "gaten", "stræde",
-    "toften", "parken", "stien", "torvet", "allé", "alle", "steig", "chaussee", "promenade", "markt", "utca", "tér", "körút", "tie", "pad", "baan", "hof",
-    "prisgade", "backen", "stigen", "gränd", "torget", "plads", "sgade", "raitti", "tori", "penger", "ranta", "lei", "markstraat", "berg", "park",
-];
-/// Words that open a street's name.
-const OPENERS: &[&str] = &[
-    "rue", "avenue", "chemin", "boulevard", "impasse", "allée", "allee", "quai", "cours", "via", "viale", "piazza", "corso", "vicolo", "largo", "strada",
-    "incrocio", "borgo", "contrada", "calle", "avenida", "paseo", "plaza", "camino", "carrer", "ronda", "glorieta", "cuesta", "pasaje", "acceso", "urbanización",
-    "urbanizacion", "cañada", "callejón", "rambla", "alameda", "pasadizo", "vial", "ulica", "ul.", "aleja", "al.", "plac", "rua", "travessa", "praça", "estrada", "rodovia", "condomínio",
-    "conjunto", "núcleo", "loteamento", "vila", "vale", "viela", "quadra", "jardim", "setor", "sítio", "residencial", "recanto", "praia", "passarela", "parque", "morro", "ladeira", "lagoa", "lago",
-    "favela", "feira", "fazenda", "estação", "esplanada", "distrito", "colônia", "chácara", "campo", "área", "aeroporto", "trecho", "trevo",
-    "am", "an der", "im", "auf", "str.", "улица", "ул.", "проспект", "пр.", "пер.", "вулиця", "вул.", "rotonda", "piazzale", "place", "passage", "route", "pasaje", "circuito",
-    "canal", "stretto", "viadotto", "põik",
-];
-/// What names a part of a building.
-const UNITS: &[&str] = &["apt", "apt.", "suite", "ste", "ste.", "unit", "flat", "studio", "level", "floor", "box", "room", "apartment", "lgh", "piso", "esc."];
-/// Words inside names of places, in lower case.
-const JOINERS: &[&str] = &[
-    "de", "du", "des", "la", "le", "les", "del", "della", "di", "da", "do", "dos", "das", "van", "von", "der", "den", "am", "an", "im", "bei", "ob", "of", "and", "y", "e",
-    "sur", "sous", "en", "aux", "à", "u", "v", "nad", "i", "in", "the", "nan", "gld", "bin", "al", "el", "los", "las", "och", "na",
-];
+impl Word<'_> {
+    fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
 
 /// Proposes postal addresses.
 pub(super) fn addresses(text: &str, found: &mut Vec<Found>) {
@@ -73,23 +35,47 @@ pub(super) fn addresses(text: &str, found: &mut Vec<Found>) {
     let mut i = 0;
     while let Some(word) = words.get(i) {
         let core = military(&words, i)
+            .or_else(|| unit_first(text, &words, i))
             .or_else(|| number_first(text, &words, i))
             .or_else(|| opener_first(&words, i))
             .or_else(|| suffix_first(&words, i));
         let Some((next, weak)) = core else {
+            // A line of its own behind a street: `> Suite 318`.
+            if found.last().is_some_and(|f| f.entity == Entity::Address)
+                && word.is(UNIT)
+                && let Some(number) = words.get(i + 1).filter(|w| is_number(w.text))
+            {
+                found.push(Found { start: word.start, end: number.end, entity: Entity::Address, rank: 79 });
+                i += 1;
+            }
             i += 1;
             continue;
         };
-        let (stop, evidence) = grow(text, &words, next);
-        let start = lead_in(text, &words, i, word.start);
+        let mut start = lead_in(text, &words, i, word.start);
+        let cornered = text.get(..start).filter(|head| head.ends_with("the corner of "));
+        let (mut stop, evidence) = grow(text, &words, next);
+        if let Some(head) = cornered {
+            start = head.len() - "the corner of ".len();
+            stop = crossing(&words, stop);
+        }
         let end = words.get(stop.saturating_sub(1)).map_or(word.end, |w| w.end);
-        let alone = start == 0 && end == text.trim_end().len();
+        let risky = words.get(next.saturating_sub(1)).is_some_and(|w| w.is(RISKY));
+        let alone = !risky && start == 0 && end == text.trim_end().len();
         let called = word_before(text.as_bytes(), start, 40, &["address", "adresse", "anschrift", "ship", "deliver", "lives at", "live at", "located", "sent to", "meet me at", "office is at", "dirección", "indirizzo", "adres", "stop at", "card to", "moved"]);
         if !weak || evidence || called || alone {
             found.push(Found { start, end, entity: Entity::Address, rank: 79 });
         }
         i = stop.max(i + 1);
     }
+}
+
+/// `… and Radolič Harbor` behind `the corner of …`.
+fn crossing(words: &[Word<'_>], from: usize) -> usize {
+    if words.get(from).is_none_or(|w| w.text != "and") {
+        return from;
+    }
+    let names = words.iter().skip(from + 1).take(4).take_while(|w| is_capital(w.text) || is_number(w.text)).count();
+    if names > 0 { from + 1 + names } else { from }
 }
 
 /// Words with the marks at their edges taken off, except a full stop.
@@ -103,7 +89,10 @@ fn words(text: &str) -> SmallVec<[Word<'_>; 32]> {
             (Some(from), false) => {
                 if let Some(word) = text.get(from..i) {
                     let word = word.trim_end_matches(['-', '\'', '/']);
-                    out.push(Word { start: from, end: from + word.len(), text: word });
+                // The full stop of a sentence is no part of `6XE.` or `London.`; that of `Apt.` is.
+                let bare = word.trim_end_matches('.');
+                let word = if bare.len() > 5 || bare.bytes().any(|b| b.is_ascii_digit()) { bare } else { word };
+                    out.push(Word { start: from, end: from + word.len(), text: word, flags: word_flags(word) });
                 }
                 start = None;
             }
@@ -129,9 +118,19 @@ fn lower(word: &str) -> String {
     word.trim_end_matches('.').to_lowercase()
 }
 
-fn is_unit(word: &str) -> bool {
+/// The lists that a word stands in, whatever its case.
+fn word_flags(word: &str) -> u8 {
     let word = word.trim_end_matches('.');
-    UNITS.iter().any(|u| u.trim_end_matches('.').eq_ignore_ascii_case(word))
+    let mut buffer = [0_u8; 16];
+    match (word.is_ascii(), buffer.get_mut(..word.len())) {
+        (true, Some(lower)) => {
+            lower.copy_from_slice(word.as_bytes());
+            lower.make_ascii_lowercase();
+            std::str::from_utf8(lower).map_or(0, flags)
+        }
+        (true, None) => 0,
+        (false, _) => flags(&word.to_lowercase()),
+    }
 }
 
 fn is_joiner(word: &str) -> bool {
@@ -144,6 +143,24 @@ fn military(words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
     (matches!(a.text, "PSC" | "USNS" | "USS" | "Unit" | "CMR") && is_number(b.text) && c.text == "Box" && is_number(d.text)).then_some((i + 4, false))
 }
 
+/// `Studio 69D Mills Pine`, `Studio 21, Wilson Port`.
+fn unit_first(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
+    let unit = words.get(i)?;
+    if !is_capital(unit.text) || !unit.is(UNIT) || !is_number(words.get(i + 1)?.text) {
+        return None;
+    }
+    for j in i + 3..i + 6 {
+        let word = words.get(j)?;
+        if !is_capital(word.text) || j > i + 2 && gap(text, words, j).contains([',', '\n']) || is_number(word.text) {
+            return None;
+        }
+        if word.is(STREET | WEAK) {
+            return Some((j + 1, !word.is(STREET)));
+        }
+    }
+    None
+}
+
 /// `742 Canary Birdcage Lane`; also with a second number (`9858 92 Hounslow Rd`, `5100 Quadra 104`).
 fn number_first(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
     let first = words.get(i)?;
@@ -152,12 +169,16 @@ fn number_first(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool
     }
     let mut j = i + 1;
     let mut names = 0;
-    let mut second = words.get(j).filter(|w| is_number(w.text)).map(|_| j);
-    if second.is_some() {
+    let second = words.get(j).is_some_and(|w| is_number(w.text));
+    if second {
         j += 1;
     }
+    let mut opened = false;
     let comma = text.get(first.end..first.end + 1) == Some(",");
-    if comma && words.get(j).is_some_and(|w| is_opener(w.text)) {
+    if !matches!(gap(text, words, i + 1), " " | ", ") || second && !matches!(gap(text, words, i + 2), " " | ", ") {
+        return None;
+    }
+    if comma && words.get(j).is_some_and(|w| w.is(OPENER)) {
         return opener_first(words, j).map(|(next, weak)| (next, weak));
     }
     if comma {
@@ -168,42 +189,43 @@ fn number_first(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool
         if broken || names > 5 {
             break;
         }
-        let name = lower(word.text);
-        if names > 0 && is_capital(word.text) && STREETS.contains(&name.as_str()) {
+        if word.is(CALENDAR) && !words.get(j + 1).is_some_and(|w| w.is(STREET)) {
+            return None;
+        }
+        if names > 0 && word.is(STREET) && is_capital(word.text) {
             return Some((j + 1, false));
         }
         // House number behind: `5100 Quadra 104`; only with a house number before and a tail after.
-        if names > 0 && is_number(word.text) && second.is_none() {
-
-            let weak = !words.get(i + 1).is_some_and(|w| has_suffix(w.text) || is_opener(w.text));
+        if names > 0 && is_number(word.text) && !second {
+            let name = words.get(i + 1)?;
+            if name.text.chars().count() < 4 {
+                return None;
+            }
+            let weak = !(has_suffix(name.text) || name.is(OPENER));
             return Some((j + 1, weak));
         }
-        if names > 0 && is_capital(word.text) && WEAK_STREETS.contains(&name.as_str()) {
+        if names > 0 && is_capital(word.text) && word.is(WEAK) {
             return Some((j + 1, true));
         }
-        if !is_capital(word.text) && !is_joiner(word.text) && !(names == 0 && is_opener(word.text)) {
+        opened |= names == 0 && word.is(OPENER);
+        if !is_capital(word.text) && !is_joiner(word.text) && !(opened && second) {
             break;
         }
         names += 1;
         j += 1;
     }
-    (second == Some(i + 1) && names >= 1 && names <= 5 && words.get(j - 1).is_some_and(|w| is_capital(w.text))).then_some((j, true))
-}
-
-fn is_opener(word: &str) -> bool {
-    let lower = word.to_lowercase();
-    OPENERS.contains(&lower.as_str())
+    (second && names >= 1 && names <= 5 && words.get(j - 1).is_some_and(|w| is_capital(w.text))).then_some((j, true))
 }
 
 fn has_suffix(word: &str) -> bool {
     let lower = lower(word);
-    is_capital(word) && SUFFIXES.iter().any(|s| lower.len() >= s.len() + 2 && lower.ends_with(s)) || STREETS.contains(&lower.as_str()) && false
+    is_capital(word) && SUFFIXES.iter().any(|s| lower.len() >= s.len() + 2 && lower.ends_with(s))
 }
 
 /// `rue de Bailly`, `Calle Mayor 5`, `via Roma, 12`.
 fn opener_first(words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
     let first = words.get(i)?;
-    if !is_opener(first.text) {
+    if !first.is(OPENER) {
         return None;
     }
     let mut j = i + 1;
@@ -233,7 +255,8 @@ fn suffix_first(words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
     let lower = lower(word.text);
     if has_suffix(word.text) || SUFFIXES.contains(&lower.as_str()) && i > 0 && lower.len() > 2 {
         const WEAK: &[&str] = &["pad", "baan", "hof", "ring", "park", "berg", "tie", "markt", "lei", "alle", "str", "tori", "ranta", "weg", "parken", "penger"];
-        let weak = WEAK.iter().any(|s| lower.ends_with(s)) && !lower.ends_with("weg") || lower.len() < 5;
+        let bare = !is_capital(word.text);
+        let weak = bare || WEAK.iter().any(|s| lower.ends_with(s)) && !lower.ends_with("weg") || lower.len() < 5;
         return Some((i + 2, weak && !word.text.ends_with("str.")));
     }
     None
@@ -253,7 +276,8 @@ fn grow(text: &str, words: &[Word<'_>], from: usize) -> (usize, bool) {
     let mut j = from;
     while let Some(word) = words.get(j) {
         let between = gap(text, words, j);
-        let ended = words.get(j - 1).is_some_and(|w| w.text.ends_with('.') && w.text.len() > 4 && !is_unit(w.text) && !has_suffix(w.text));
+        let ended = words.get(j - 1).is_some_and(|w| w.text.ends_with('.') && w.text.len() > 5 && !w.is(UNIT) && !has_suffix(w.text));
+        let between = between.strip_prefix('.').filter(|rest| rest.starts_with(['\n', ','])).unwrap_or(between);
         let fits = between.chars().all(|c| matches!(c, ' ' | ',' | '\n' | '\r' | '(' | ')' | '/' | '>' | '-')) && between.matches('\n').count() <= 1 && !between.contains('>');
         if !fits || ended || j > from + 14 {
             break;
@@ -263,7 +287,7 @@ fn grow(text: &str, words: &[Word<'_>], from: usize) -> (usize, bool) {
         if is_number(word.text) || is_postcode(word.text) {
             evidence |= word.text.len() >= 4 || is_postcode(word.text);
             stop = j + 1;
-        } else if is_unit(word.text) && words.get(j + 1).is_some_and(|w| is_number(w.text)) {
+        } else if word.is(UNIT) && words.get(j + 1).is_some_and(|w| is_number(w.text)) {
             evidence = true;
             stop = j + 2;
             j += 1;
@@ -292,11 +316,11 @@ fn lead_in(text: &str, words: &[Word<'_>], i: usize, start: usize) -> usize {
     let mut from = start;
     // `Apt. 515 738 Coleman Tarn`, `Level 9 788 …`, `Studio 21, Wilson Port`.
     if let (Some(unit), Some(number)) = (i.checked_sub(2).and_then(|k| words.get(k)), i.checked_sub(1).and_then(|k| words.get(k)))
-        && is_unit(unit.text)
+        && unit.is(UNIT)
         && is_number(number.text)
     {
         from = unit.start;
-    } else if !words.get(i).is_some_and(|w| is_number(w.text) || is_opener(w.text)) {
+    } else if !words.get(i).is_some_and(|w| is_number(w.text) || w.is(OPENER)) {
         // `Gustav Pauligin bulevardi`: capitalised words directly before.
         let mut k = i;
         while let Some(word) = k.checked_sub(1).and_then(|k| words.get(k)) {

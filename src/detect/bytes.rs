@@ -86,10 +86,10 @@ pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
-/// The slice `start..end`; empty when out of range.
+/// The slice `start..end`, as far as there is one.
 #[inline]
 pub(super) fn part(bytes: &[u8], start: usize, end: usize) -> &[u8] {
-    bytes.get(start..end).unwrap_or(&[])
+    bytes.get(start..end.min(bytes.len())).unwrap_or(&[])
 }
 
 /// First index at or after `from` whose byte does not satisfy `keep`.

@@ -44,6 +44,9 @@ pub fn detect_line(line: &str) -> Result<String, LineError> {
         _ => Cow::Borrowed(""),
     };
     entities(&text, raw.starts_with('"'), category, &mut spans);
+    if path.iter().rev().take(2).any(|name| is_reference(name)) {
+        spans.retain(|s| !matches!(s.entity, Entity::Phone | Entity::NationalId | Entity::Geo));
+    }
     Ok(answer(&line.id, &text, &spans, category))
 }
 
@@ -100,6 +103,15 @@ fn string_end(bytes: &[u8], open: usize) -> usize {
         }
     }
     bytes.len()
+}
+
+/// Names of numbers that only look like phones and ids: orders, parcels, prices, versions.
+fn is_reference(name: &str) -> bool {
+    const WORDS: [&str; 16] = [
+        "order", "invoice", "transaction", "shipment", "tracking", "cart", "sku", "isbn", "barcode", "revenue", "price", "version", "build", "timestamp", "scroll", "click",
+    ];
+    let lower = name.to_ascii_lowercase();
+    lower == "ref" || WORDS.iter().any(|word| lower.starts_with(word) || lower.contains(&format!("_{word}")))
 }
 
 /// Spans of a value whose field's name says `category`.

@@ -5,6 +5,7 @@
 //! are bytes. This layer knows no policy and no document.
 
 mod address;
+mod address_words;
 mod bytes;
 mod date;
 mod email;
@@ -23,6 +24,8 @@ mod scan;
 mod secret;
 mod url;
 
+pub use jsonl::{LineError, detect_line};
+pub use names::{classify_container, classify_name, classify_personal};
 pub use prefilter::may_hold;
 pub use scan::{scan, scan_entities, whole, whole_number};
 

@@ -246,7 +246,13 @@ impl Table {
         // `$name` of a profile: a dollar stands for the person in several SDKs.
         let dollar = leaf.starts_with('$');
         if let Some(found) = self.lookup(&own, parents, dollar, own.len()) {
-            return found;
+            // A name that leans on its parents (`address`) may be one with its parent (`client.address`).
+            let leans = found.is_some_and(|entry| entry.prefix == Prefix::Exact);
+            let joint = || {
+                let chain = Words::chain(&[&self.words(parents.last()?), &own]);
+                self.keys.get(chain.joined.as_str())?.first().copied()
+            };
+            return if leans { joint().or(found) } else { found };
         }
         // `phones[0].number`, `card.holder`, `email.cc.address`: the parent's name completes the leaf's.
         let mut chain = own;

@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 
 use super::Entity;
-use super::bytes::{at, before, is_word, number, part, word_before};
+use super::bytes::{at, before, is_word, number, part, second_before, word_before};
 use super::numbers::{Group, ends, luhn, sign};
 use super::scan::Found;
 
@@ -34,7 +34,9 @@ fn numeric_end(bytes: &[u8], groups: &[Group]) -> Option<(usize, u8)> {
     let shape = |want: &[usize], marks: &[u8]| -> Option<(usize, Digits)> {
         let fits = lens.get(..want.len())? == want && signs.get(..want.len() - 1)? == marks;
         let last = groups.get(want.len() - 1)?;
-        let goes_on = groups.get(want.len()).is_some_and(|g| g.start == last.end + 1 && at(bytes, last.end) != b' ');
+        // `6221 4710 5733 3229 562` is something longer, to the right or to the left.
+        let goes_on = groups.get(want.len()).is_some_and(|g| g.start == last.end + 1 && (at(bytes, last.end) != b' ' || marks.contains(&b' ')))
+            || marks.contains(&b' ') && before(bytes, first.start) == b' ' && second_before(bytes, first.start).is_ascii_digit();
         if !fits || goes_on || !ends(bytes, last.end) {
             return None;
         }
@@ -85,7 +87,9 @@ fn compact(bytes: &[u8], group: Group) -> Option<(usize, u8)> {
             return (is_chinese(digits, 10) && !is_word(at(bytes, group.end + 1))).then_some((group.end + 1, 82));
         }
         18 => digits.split_last().is_some_and(|(last, head)| is_chinese(head, u64::from(last - b'0'))),
-        11 => is_turkish(digits) || is_polish(digits) || is_german(digits) && !digits.starts_with(b"1") || (is_cpf(digits) || is_german(digits)) && called(),
+        11 => is_turkish(digits) || is_polish(digits) || (is_cpf(digits) || is_german(digits)) && called(),
+        // Milliseconds since 1970 begin like men born in the sixties.
+        13 if matches!(digits.get(..2), Some(b"14" | b"15" | b"16" | b"17" | b"18")) => is_romanian(digits) && called(),
         13 => (is_romanian(digits) || is_south_african(digits) && !digits.starts_with(b"1")) || digits.starts_with(b"756") && is_swiss(digits) || is_korean(digits) && called(),
         15 => is_french(digits),
         10 => (is_czech(digits) || is_swedish(digits) || is_danish(digits) || is_nhs(digits) || is_bulgarian(digits)) && called(),
@@ -249,7 +253,7 @@ fn rut_check(mut body: u64) -> u64 {
 
 fn is_nhs(d: &[u8]) -> bool {
     let check = 11 - weighted(d, &[10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11;
-    d.len() == 10 && !uniform(d) && check % 11 == digit(d, 9) && check != 10
+    d.len() == 10 && matches!(at(d, 0), b'4' | b'6' | b'7') && check % 11 == digit(d, 9) && check != 10
 }
 
 fn is_tfn(d: &[u8]) -> bool {
@@ -304,13 +308,21 @@ pub(super) fn lettered(bytes: &[u8], start: usize, end: usize, found: &mut Vec<F
     let word: &[u8] = slot;
     let after = at(bytes, end);
     let alone = !is_word(after) && !(matches!(after, b'-' | b'.' | b'/') && at(bytes, end + 1).is_ascii_alphanumeric());
-    if alone && (is_spanish(word) || is_italian(word) || is_mexican(word) || is_nino(word) || is_irish(word) && word_before(bytes, start, 24, &["pps"])
+    if alone && (is_spanish(word) || is_italian(word) || is_mexican(word) || is_nino(word) || is_irish(word)
         || is_indian(word))
     {
         push(end, 82);
         return;
     }
     match word.len() {
+        // `67478260-D`, Spain.
+        8 if after == b'-' && word.iter().all(u8::is_ascii_digit) && !is_word(at(bytes, end + 2)) => {
+            let mut whole: SmallVec<[u8; 12]> = SmallVec::from_slice(word);
+            whole.push(at(bytes, end + 1).to_ascii_uppercase());
+            if is_spanish(&whole) {
+                push(end + 2, 82);
+            }
+        }
         // `180842-603B`, Finland.
         6 if matches!(after, b'-' | b'+' | b'A') => {
             let tail = part(bytes, end + 1, end + 5);
@@ -366,7 +378,11 @@ fn is_indian(word: &[u8]) -> bool {
 }
 
 fn is_irish(word: &[u8]) -> bool {
-    shaped(word, b"9999999A") || shaped(word, b"9999999AA")
+    // `W` counts as nothing, `A` as one.
+    let value = |b: u8| if b == b'W' { 0 } else { u64::from(b.wrapping_sub(b'A')) + 1 };
+    let second = word.get(8).map_or(0, |b| value(*b) * 9);
+    let sum = (weighted(part(word, 0, 7), &[8, 7, 6, 5, 4, 3, 2]) + second) % 23;
+    (shaped(word, b"9999999A") || shaped(word, b"9999999AA") && matches!(word.get(8), Some(b'A'..=b'I' | b'W'))) && value(at(word, 7)) == if sum == 0 { 0 } else { sum }
 }
 
 fn is_mexican(word: &[u8]) -> bool {
@@ -379,6 +395,10 @@ fn is_italian(word: &[u8]) -> bool {
         25, 24, 23,
     ];
     if !shaped(word, b"AAAAAA**A**A***A") || !matches!(word.get(8), Some(b'A' | b'B' | b'C' | b'D' | b'E' | b'H' | b'L' | b'M' | b'P' | b'R' | b'S' | b'T')) {
+        return false;
+    }
+    // Digits may be replaced by letters, but not all of them: `InlineTableClose` is a word.
+    if word.iter().filter(|b| b.is_ascii_digit()).count() < 4 {
         return false;
     }
     let sum: u32 = part(word, 0, 15).iter().enumerate().map(|(i, b)| {

@@ -114,6 +114,7 @@ fn ipv4(bytes: &[u8], groups: &[Group], previous: Option<Group>) -> Option<usize
         || matches!(ahead, b'.' | b'+' | b'~' | b'^' | b'_')
         || ahead == b'-' && second_before(bytes, start).is_ascii_alphabetic()
         || ahead == b'/' && second_before(bytes, start).is_ascii_alphanumeric()
+        || ahead == b'[' && second_before(bytes, start) == b'@' && after != b']'
     {
         return None;
     }
@@ -153,12 +154,13 @@ fn card(bytes: &[u8], groups: &[Group]) -> Option<usize> {
     }
     if first.len() >= 12 {
         let digits = part(bytes, first.start, first.end);
-        if !ends(bytes, first.end) || !is_card_text(digits) {
+        let called = word_before(bytes, first.start, 32, CARD_WORDS);
+        if !ends(bytes, first.end) || !(is_card_text(digits) || called && is_wide_jcb(digits)) {
             return None;
         }
         // Lengths that ids and product codes share need a word.
         let usual = matches!(digits.len(), 14..=16);
-        return (usual && !is_odd_usual(digits) || word_before(bytes, first.start, 32, CARD_WORDS)).then_some(first.end);
+        return (called || usual && !is_odd_usual(digits)).then_some(first.end);
     }
     const LAYOUTS: [&[usize]; 6] = [&[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3], &[4, 4, 5], &[4, 4, 4, 4, 2]];
     let mut best = None;
@@ -189,6 +191,11 @@ fn is_odd_usual(digits: &[u8]) -> bool {
     let four = number(digits.get(..4).unwrap_or(&[]));
     matches!(four, 1800 | 2131 | 5600..=5999 | 9792 | 8100..=8299) || digits.len() == 15 && !matches!(four / 100, 34 | 37)
         || digits.len() == 14 && !matches!(four / 10, 300..=305 | 309 | 360..=369 | 380..=399)
+}
+
+/// The whole 35 range, which generators of test numbers use.
+fn is_wide_jcb(digits: &[u8]) -> bool {
+    digits.len() == 16 && digits.starts_with(b"35") && luhn(digits)
 }
 
 const CARD_WORDS: &[&str] = &[

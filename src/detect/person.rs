@@ -60,7 +60,7 @@ const STOP: &[&str] = &[
 
 /// Proposes names of persons.
 pub(super) fn persons(text: &str, found: &mut Vec<Found>) {
-    if text.len() <= 64 && is_whole_name(text) {
+    if text.len() <= 64 && (is_whole_name(text) || is_korean_name(text)) {
         found.push(Found { start: 0, end: text.len(), entity: Entity::Person, rank: 30 });
         return;
     }
@@ -70,8 +70,9 @@ pub(super) fn persons(text: &str, found: &mut Vec<Found>) {
         if boundary && c.is_ascii_alphabetic() {
             for lead in LEADS.iter().filter(|l| l.as_bytes().first() == Some(&(c.to_ascii_lowercase() as u8))) {
                 if bytes.get(i..i + lead.len()).is_some_and(|h| h.eq_ignore_ascii_case(lead.as_bytes())) {
-                    let strict = matches!(*lead, "hello " | "hi " | "hey " | "not by " | "why is " | "name: " | "contact: " | "customer: ");
-                    let start = skip_titles(text, i + lead.len());
+                    let strict = matches!(*lead, "hello " | "hi " | "hey " | "why is " | "name: " | "contact: " | "customer: ");
+                    let blanks = super::bytes::skip(bytes, i + lead.len(), |b| b == b' ').min(i + lead.len() + 6);
+                    let start = skip_titles(text, blanks);
                     if let Some(end) = name_at(text, start, strict) {
                         found.push(Found { start, end, entity: Entity::Person, rank: 34 });
                     }
@@ -80,14 +81,20 @@ pub(super) fn persons(text: &str, found: &mut Vec<Found>) {
         }
         boundary = !c.is_alphanumeric();
     }
-    let start = text.len() - text.trim_start_matches(['>', ' ', '\n', '*', '"']).len();
-    if let Some(end) = name_at(text, start, false) {
-        let rest = text.get(end..).unwrap_or("");
-        let tailed = TAILS.iter().any(|t| rest.as_bytes().get(..t.len()).is_some_and(|h| h.eq_ignore_ascii_case(t.as_bytes())));
-        let lined = rest.starts_with('\n') && text.get(start..end).is_some_and(|n| is_name(n, true));
-        if tailed || lined {
+    let mut from = 0;
+    for line in text.split('\n').take(256) {
+        let start = from + line.len() - line.trim_start_matches(['>', ' ', '*', '"']).len();
+        let name = line.trim_matches(['>', ' ', '*', '"', '\r']);
+        let lined = text.len() > line.len() && name.len() <= 48 && is_name(name, false);
+        if lined {
+            found.push(Found { start, end: start + name.len(), entity: Entity::Person, rank: 34 });
+        } else if from == 0
+            && let Some(end) = name_at(text, start, false)
+            && TAILS.iter().any(|t| bytes.get(end..end + t.len()).is_some_and(|h| h.eq_ignore_ascii_case(t.as_bytes())))
+        {
             found.push(Found { start, end, entity: Entity::Person, rank: 34 });
         }
+        from += line.len() + 1;
     }
 }
 
@@ -125,6 +132,11 @@ fn name_at(text: &str, from: usize, strict: bool) -> Option<usize> {
     }
     let name = rest.get(..end)?;
     let known = name.split(' ').next().is_some_and(is_given);
+    // `Dr. Martens 1460` is a shoe.
+    let numbered = rest.as_bytes().get(end) == Some(&b' ') && rest.as_bytes().get(end + 1).is_some_and(u8::is_ascii_digit);
+    if numbered {
+        return None;
+    }
     (words > 0 && end >= 3 && (!strict || known && words >= 1)).then_some(from + end)
 }
 
@@ -137,7 +149,15 @@ fn is_given(word: &str) -> bool {
         return false;
     }
     let lower = word.to_lowercase();
-    GIVEN.contains(lower.as_str()) || lower.split_once('-').is_some_and(|(a, _)| GIVEN.contains(a))
+    GIVEN.contains(lower.as_str()) || lower.contains('-') && lower.split('-').all(|part| GIVEN.contains(part))
+}
+
+/// Three syllables, the first a surname.
+fn is_korean_name(text: &str) -> bool {
+    let mut chars = text.chars();
+    text.chars().count() == 3
+        && chars.next().is_some_and(|c| "김이박최정강조윤장임한오서신권황안송류전홍고문양손배백허유남심노하곽성차주우구민진지엄채원천방공".contains(c))
+        && chars.all(|c| matches!(c, '가'..='힣'))
 }
 
 /// Whether the text is two to four words, one of the outer ones a known given name, none of them a
@@ -167,7 +187,7 @@ fn is_name(text: &str, single: bool) -> bool {
     let first = words.first().copied().unwrap_or("");
     let comma = text.contains(',');
     let given_first = is_given(first) && first.chars().count() >= 2;
-    let given_later = words.iter().skip(1).any(|w| w.chars().count() >= 3 && is_given(w));
+    let given_later = words.iter().skip(1).any(|w| (w.chars().count() >= 3 || !w.is_ascii()) && is_given(w));
     if upper && words.len() > 3 {
         return false;
     }

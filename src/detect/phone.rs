@@ -23,7 +23,7 @@ const LONG_CODES: &[(u64, u64)] = &[
 
 const PHONE_WORDS: &[&str] = &[
     "tel", "phone", "fax", "call", "mobil", "cell", "whatsapp", "handy", "sms", "dial", "tél", "fono", "móvil",
-    "movil", "rufnummer", "telefon", "contact me", "ring", "answering at", "reach", "kontakt", "numéro", "puh",
+    "movil", "rufnummer", "telefon", "contact me", "answering at", "reach", "kontakt", "numéro", "puh",
 ];
 
 /// Proposes a phone number that begins at group `k`.
@@ -31,7 +31,7 @@ pub(super) fn at_group(bytes: &[u8], groups: &[Group], k: usize, found: &mut Vec
     let Some(first) = groups.get(k).copied() else { return };
     let window = groups.get(k..groups.len().min(k + 8)).unwrap_or(&[]);
     let mut start = first.start;
-    let open = before(bytes, start) == b'(';
+    let open = before(bytes, start) == b'(' && at(bytes, first.end) == b')';
     if open {
         start -= 1;
     }
@@ -63,8 +63,11 @@ pub(super) fn at_group(bytes: &[u8], groups: &[Group], k: usize, found: &mut Vec
 /// Whether group `k` continues a layout that started before it.
 fn inside_layout(bytes: &[u8], groups: &[Group], k: usize) -> bool {
     let (Some(left), Some(right)) = (k.checked_sub(1).and_then(|i| groups.get(i)), groups.get(k)) else { return false };
+    if groups.first().is_some_and(|g| before(bytes, g.start) == b'+') && k < 6 {
+        return true;
+    }
     let between = part(bytes, left.end, right.start);
-    !(between == b" " && left.len() <= 2 && at(bytes, right.start) == b'0') && !between.contains(&b'(') || between == b"-" || between == b"."
+    !between.contains(&b'(')
 }
 
 fn is_country(code: u64) -> bool {
@@ -116,7 +119,7 @@ fn international(bytes: &[u8], groups: &[Group], plus_end: usize) -> Option<usiz
     let national = digits.len() - code;
     // What goes on with more digits is something longer than a number.
     let longest = if digits.first() == Some(&b'1') { 10 } else { 13 };
-    if national < 4 || digits.len() < 7 || used == 1 && digits.len() < 8 || national > longest && used == 1 {
+    if national < 4 || digits.len() < 7 || used == 1 && digits.len() < 8 && (code < 3 || digits.get(code) == Some(&b'0')) || national > longest && used == 1 {
         return None;
     }
     if digits.first() == Some(&b'1') && (national < 10 || !matches!(digits.get(1), Some(b'2'..=b'9'))) {
@@ -253,10 +256,17 @@ fn trunk(bytes: &[u8], groups: &[Group]) -> Option<usize> {
     if used < 2 || !(9..=12).contains(&total) && !(used >= 3 && total == 8) || first.len() > 5 {
         return None;
     }
-    if group(1) < 2 || used == 2 && group(1) < 4 || mark == b'-' && used == 2 && group(1) < 6 {
+    // `0576-560902`, `056-43281-74` and `0943 1958 5866` are as often order numbers.
+    let dashes = marks.get(..used - 1).is_some_and(|m| m.iter().all(|m| *m == b'-'));
+    if group(1) < 2 || used == 2 && group(1) < 4 || dashes && (used == 2 || group(used - 1) < 4) {
         return None;
     }
-    ends(bytes, end).then_some(end)
+    if used == 3 && first.len() == 4 && group(1) == 4 && group(2) == 4 {
+        return None;
+    }
+    // Hexadecimal dumps go on.
+    let goes_on = groups.get(used).is_some_and(|g| g.start == end + 1);
+    (ends(bytes, end) && !goes_on).then_some(end)
 }
 
 /// Anything of seven to fifteen digits right behind `tel:` and such.

@@ -124,7 +124,7 @@ fn recognise(text: &str, found: &mut Vec<Found>) {
     if digits >= 1 && seen & (SPACE | HIGH) != 0 && seen & (UPPER | LOWER | HIGH) != 0 {
         address::addresses(text, found);
     }
-    if seen & (SPACE | HIGH) != 0 && seen & (UPPER | HIGH) != 0 {
+    if bytes.len() >= 6 && seen & (SPACE | HIGH) != 0 && seen & (UPPER | HIGH) != 0 {
         person::persons(text, found);
     }
 }

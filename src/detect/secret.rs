@@ -390,7 +390,8 @@ fn value(bytes: &[u8], from: usize, mark: u8, in_query: bool) -> Option<(usize, 
     let placeholder = matches!(opening, b'{' | b'[' | b'<' | b'$' | b'(' | b':' | b'*' | b'%')
         || value.iter().all(|b| *b == opening)
         || PLACEHOLDERS.iter().any(|word| value.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes())))
-        || value.contains(&b'(') && value.contains(&b')');
+        || value.contains(&b'(') && (value.contains(&b')') || digits == 0)
+        || value.starts_with(b"self.") || value.starts_with(b"this.") || value.windows(2).any(|w| w == b"::" || w == b"=>");
     let strong = mark == b'=' || quote.is_some() || digits > 0 && (signs > 0 || value.len() >= 8);
     let plain_word = digits == 0 && signs == 0 && value.iter().all(u8::is_ascii_lowercase) && (mark == b':' || !in_query && value.len() < 6);
     let least = if in_query { 6 } else { 4 };
@@ -428,7 +429,9 @@ mod tests {
         let mut out = Vec::new();
         let seen = text.bytes().fold(0, |seen, b| seen | super::super::bytes::class(b));
         secrets(text, seen, &mut out);
-        out.iter().filter(|f| f.entity == Entity::Secret).map(|f| &text[f.start..f.end]).collect()
+        let mut spans: Vec<_> = out.iter().filter(|f| f.entity == Entity::Secret).map(|f| &text[f.start..f.end]).collect();
+        spans.dedup();
+        spans
     }
 
     #[test]

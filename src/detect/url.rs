@@ -18,8 +18,12 @@ pub(super) fn urls(text: &str, found: &mut Vec<Found>) {
         let mark = i + n;
         i = mark + 2;
         let Some(start) = url_start(bytes, mark) else { continue };
+        // The host first: looking for the end is the long way.
+        if !has_host(bytes, mark + 2, bytes.len(), start == mark) {
+            continue;
+        }
         let end = url_end(text, mark + 2);
-        if end > mark + 2 && has_host(bytes, mark + 2, end, start == mark) {
+        if end > mark + 2 {
             found.push(Found { start, end, entity: Entity::Url, rank: 100 });
             i = end;
         }
@@ -154,7 +158,7 @@ fn parameter(bytes: &[u8], mark: usize, found: &mut Vec<Found>) -> usize {
     }
     let stop = skip(bytes, end + 1, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'|' | b':'));
     let id = part(bytes, end + 1, stop);
-    if id.iter().any(u8::is_ascii_digit) && id.len() >= 2 {
+    if id.iter().any(u8::is_ascii_digit) && id.len() >= 3 {
         found.push(Found { start: end + 1, end: stop, entity: Entity::UserId, rank: 60 });
     }
     stop

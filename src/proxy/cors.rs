@@ -2,6 +2,8 @@
 //!
 //! The origin is echoed exactly, with credentials, never `*`: SDKs send credentialed requests.
 
+use std::borrow::Cow;
+
 use super::reply::{Problem, Reply};
 use crate::deliver::grammar::is_token;
 
@@ -42,12 +44,11 @@ impl Cors {
         if let Some(origin) = &self.origin {
             reply.set("access-control-allow-origin", origin.to_string());
             reply.set("access-control-allow-credentials", "true");
-            if exposed.is_empty() {
-                reply.set("access-control-expose-headers", "retry-after");
-            } else {
-                let names = format!("retry-after, {}", exposed.join(", "));
-                reply.set("access-control-expose-headers", names);
+            let mut names = Cow::Borrowed("retry-after");
+            for name in exposed.iter().filter(|name| &***name != "retry-after") {
+                names.to_mut().extend([", ", name]);
             }
+            reply.set("access-control-expose-headers", names);
             reply.set("vary", "origin");
         }
     }

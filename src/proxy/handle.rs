@@ -311,7 +311,13 @@ async fn forward(
     }
     match answer {
         Ok(answer) => (handed_on(answer), Outcome::Forwarded),
-        Err(error) => (Reply::problem(&Problem::Deliver(error)), Outcome::Upstream),
+        Err(error) => {
+            let vendors = current.generation.scrubber.vendors();
+            let vendor = vendors.get(admitted.vendor).map_or("", |v| &v.name);
+            worker.live.metrics.upstream_error(vendor, error.name());
+            let reply = Reply::problem(&Problem::Deliver(error));
+            (reply, Outcome::Upstream)
+        }
     }
 }
 

@@ -55,6 +55,18 @@ impl Head {
             .collect()
     }
 
+    /// What admission needs of the headers: the origin, and all of them for a preflight.
+    pub(crate) fn headers_to_admit<'b>(&self, buf: &'b [u8]) -> HeaderView<'b> {
+        if grammar::bytes(buf, self.method) == b"OPTIONS" {
+            return self.headers(buf);
+        }
+        self.fields
+            .iter()
+            .filter(|(name, _)| grammar::bytes(buf, *name) == b"origin")
+            .map(|(_, value)| ("origin", grammar::text(buf, *value)))
+            .collect()
+    }
+
     /// The head as the layers below read it.
     pub(crate) fn seen<'b>(&self, buf: &'b [u8], headers: &'b [(&'b str, &'b str)]) -> Seen<'b> {
         Seen {

@@ -166,7 +166,7 @@ impl Conn {
         let current = worker.live.current();
         self.limits.clone_from(&current.generation.config.limits);
         let admitted = {
-            let headers = head.headers(&self.buf);
+            let headers = head.headers_to_admit(&self.buf);
             let seen = head.seen(&self.buf, &headers);
             handle::admit(&current, &seen).map_err(|reply| {
                 let plain = matches!(seen.method, "GET" | "HEAD" | "OPTIONS");
@@ -236,6 +236,10 @@ impl Conn {
                     self.proceed(head).await?;
                 }
                 while self.buf.len() < end {
+                    if self.buf.len() > KEEP {
+                        // Serious: room for all of it at once, which is not touched before it comes.
+                        self.buf.reserve_exact(end - self.buf.len());
+                    }
                     self.more(deadline).await?;
                     if !share.cover(self.buf.len()) {
                         return Err(Problem::Overloaded.into());

@@ -67,6 +67,7 @@ pub(crate) enum Problem {
 type Words = (u16, &'static str, &'static str, Cow<'static, str>);
 
 impl Problem {
+    #[expect(clippy::too_many_lines, reason = "one total match, a table")]
     fn words(&self) -> Words {
         let fixed = |status, code, title, detail| (status, code, title, Cow::Borrowed(detail));
         match self {

@@ -44,6 +44,7 @@ pub struct Handle {
 impl Server {
     /// Opens the listeners of the configuration on `workers` threads (0: one per core).
     pub fn start(live: &Arc<Live>, workers: usize) -> io::Result<Handle> {
+        raise_descriptor_limit();
         let workers = match workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             given => given,
@@ -72,7 +73,7 @@ impl Server {
             let live = Arc::clone(live);
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
-                .max_blocking_threads(8)
+                .max_blocking_threads(32)
                 .build()?;
             let thread = std::thread::Builder::new()
                 .name(format!("tamis-worker-{at}"))
@@ -105,7 +106,23 @@ impl Handle {
     }
 }
 
+/// The usual soft limit of 1024 descriptors is far below the connections that are allowed.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    // Where it is not allowed the old limit stays, and accepting sleeps when it is reached.
+    let _ = setrlimit(Resource::Nofile, raised);
+}
+
 fn bind(addr: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+    open(addr, shared).map_err(|error| io::Error::new(error.kind(), format!("{addr}: {error}")))
+}
+
+fn open(addr: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if shared {
@@ -160,7 +177,7 @@ async fn accept(listener: TcpListener, worker: Arc<Worker>, tracker: TaskTracker
             Err(error) => {
                 // No more descriptors: the next try would fail at once as well.
                 telemetry::accept_failed(&error);
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
@@ -238,7 +255,9 @@ async fn connection(mut tcp: TcpStream, mut peer: IpAddr, worker: Arc<Worker>) {
 
 /// Says 503 to a connection beyond the limit.
 async fn turn_away(mut tcp: TcpStream) {
-    let reply = Reply::problem(&Problem::Overloaded).closing();
+    let mut reply = Reply::problem(&Problem::Overloaded).closing();
+    // Its origin is not known yet, and nothing in the answer is worth hiding.
+    reply.set("access-control-allow-origin", "*");
     let mut busy = Vec::new();
     http1::reply_head(&reply, false, &mut busy);
     let goodbye = async {

@@ -324,8 +324,8 @@ impl Paths {
             at = up.parent;
         }
         keys.reverse();
-        let name = detect::classify_name(&keys);
-        let container = detect::classify_container(&keys);
+        let name = detect::names::classify_name(&keys);
+        let container = detect::names::classify_container(&keys);
         node.category = name.or(above.below);
         node.below = container.or(name).or(above.below);
         node.source = match (name, node.category) {

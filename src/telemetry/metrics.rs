@@ -1,15 +1,15 @@
 //! Metrics: names, labels and the handles that the hot path uses.
 //!
-//! Labels are vendor and endpoint names of catalogs and words of this file. Handles are resolved
-//! once for each load of the configuration, so that a request hashes no label.
+//! Labels are vendor and endpoint names of catalogs and fixed words. A handle is resolved at its
+//! first use and kept, so that a request hashes no label.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
@@ -20,8 +20,10 @@ use crate::codec::{DecodeError, DecodeErrorKind};
 use crate::scrub::Report;
 
 type Labels = Vec<(&'static str, String)>;
-type Counters = Family<Labels, Counter>;
+type Counters = Family<Labels, Counter, fn() -> Counter>;
 type Histograms = Family<Labels, Histogram, fn() -> Histogram>;
+/// As [`Family`] makes counters by default.
+type LazyCounter = Lazy<Counter>;
 
 /// What became of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +65,7 @@ pub struct Metrics {
     upstream_duration: Histograms,
     refused: Counters,
     reloads: Counters,
+    upstream_errors: Counters,
     /// Bytes of bodies that came in.
     pub bytes_in: Counter,
     /// Bytes of bodies that went to vendors.
@@ -79,18 +82,18 @@ pub struct Metrics {
 pub struct VendorMetrics {
     /// By endpoint index.
     pub endpoints: Vec<EndpointMetrics>,
-    events_in: Counter,
-    events_out: Counter,
-    events_dropped: Counter,
-    actions: [Counter; 10],
+    events_in: LazyCounter,
+    events_out: LazyCounter,
+    events_dropped: LazyCounter,
+    actions: [LazyCounter; 10],
 }
 
 /// The handles of one endpoint.
 pub struct EndpointMetrics {
-    requests: [Counter; 6],
-    decode_errors: [Counter; 10],
-    request_duration: Histogram,
-    upstream_duration: Histogram,
+    requests: [LazyCounter; 6],
+    decode_errors: [LazyCounter; 10],
+    request_duration: Lazy<Histogram>,
+    upstream_duration: Lazy<Histogram>,
 }
 
 fn buckets() -> Histogram {
@@ -109,17 +112,19 @@ impl Default for Metrics {
 impl Metrics {
     /// Registers every metric.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one list of all metrics")]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("tamis");
         let metrics = Self {
-            requests: Family::default(),
-            events: Family::default(),
-            actions: Family::default(),
-            decode_errors: Family::default(),
+            requests: Family::new_with_constructor(Counter::default),
+            events: Family::new_with_constructor(Counter::default),
+            actions: Family::new_with_constructor(Counter::default),
+            decode_errors: Family::new_with_constructor(Counter::default),
             request_duration: Family::new_with_constructor(buckets),
             upstream_duration: Family::new_with_constructor(buckets),
-            refused: Family::default(),
-            reloads: Family::default(),
+            refused: Family::new_with_constructor(Counter::default),
+            reloads: Family::new_with_constructor(Counter::default),
+            upstream_errors: Family::new_with_constructor(Counter::default),
             bytes_in: Counter::default(),
             bytes_out: Counter::default(),
             connections: Gauge::default(),
@@ -127,7 +132,7 @@ impl Metrics {
             config_loaded: Gauge::default(),
             registry: Registry::default(),
         };
-        let bytes = Family::<Labels, Counter>::default();
+        let bytes = Counters::new_with_constructor(Counter::default);
         registry.register(
             "requests",
             "Requests by what became of them",
@@ -181,6 +186,11 @@ impl Metrics {
             "Loads of the configuration",
             metrics.reloads.clone(),
         );
+        registry.register(
+            "upstream_errors",
+            "Deliveries that failed, by kind",
+            metrics.upstream_errors.clone(),
+        );
         registry.register("panics", "Tasks that panicked", metrics.panics.clone());
         registry.register_with_unit(
             "config_loaded_timestamp",
@@ -231,6 +241,12 @@ impl Metrics {
         }
     }
 
+    /// Counts a delivery that failed.
+    pub fn upstream_error(&self, vendor: &str, kind: &'static str) {
+        let labels = vec![("vendor", vendor.to_owned()), ("kind", kind.to_owned())];
+        self.upstream_errors.get_or_create(&labels).inc();
+    }
+
     /// Counts a load of the configuration.
     pub fn reload(&self, good: bool) {
         let result = if good { "ok" } else { "refused" };
@@ -240,12 +256,7 @@ impl Metrics {
 
     fn vendor(&self, vendor: &Vendor) -> VendorMetrics {
         let name = &*vendor.name;
-        let event = |outcome: &str| {
-            self.events.get_or_create_owned(&vec![
-                ("vendor", name.to_owned()),
-                ("outcome", outcome.to_owned()),
-            ])
-        };
+        let event = |outcome| Lazy::new(&self.events, [("vendor", name), ("outcome", outcome)]);
         VendorMetrics {
             endpoints: vendor
                 .endpoints
@@ -255,51 +266,63 @@ impl Metrics {
             events_in: event("in"),
             events_out: event("out"),
             events_dropped: event("dropped"),
-            actions: Report::ACTIONS.map(|action| {
-                self.actions.get_or_create_owned(&vec![
-                    ("vendor", name.to_owned()),
-                    ("action", action.to_owned()),
-                ])
-            }),
+            actions: Report::ACTIONS
+                .map(|action| Lazy::new(&self.actions, [("vendor", name), ("action", action)])),
         }
     }
 
     fn endpoint(&self, vendor: &str, endpoint: &str) -> EndpointMetrics {
-        let labels = |more: Option<(&'static str, &str)>| {
-            let mut labels = vec![
-                ("vendor", vendor.to_owned()),
-                ("endpoint", endpoint.to_owned()),
-            ];
-            labels.extend(more.map(|(key, value)| (key, value.to_owned())));
-            labels
-        };
+        let place = [("vendor", vendor), ("endpoint", endpoint)];
+        let [vendor, endpoint] = place;
         EndpointMetrics {
-            requests: Outcome::ALL.map(|(_, name)| {
-                self.requests
-                    .get_or_create_owned(&labels(Some(("outcome", name))))
+            requests: Outcome::ALL.map(|(_, outcome)| {
+                Lazy::new(&self.requests, [vendor, endpoint, ("outcome", outcome)])
             }),
-            decode_errors: DECODE_KINDS.map(|name| {
-                self.decode_errors
-                    .get_or_create_owned(&labels(Some(("kind", name))))
-            }),
-            request_duration: self.request_duration.get_or_create_owned(&labels(None)),
-            upstream_duration: self.upstream_duration.get_or_create_owned(&labels(None)),
+            decode_errors: DECODE_KINDS
+                .map(|kind| Lazy::new(&self.decode_errors, [vendor, endpoint, ("kind", kind)])),
+            request_duration: Lazy::new(&self.request_duration, place),
+            upstream_duration: Lazy::new(&self.upstream_duration, place),
         }
+    }
+}
+
+/// A handle that is resolved, and shown, from its first use on: most endpoints are never called.
+struct Lazy<M, C = fn() -> M> {
+    family: Family<Labels, M, C>,
+    labels: Labels,
+    handle: OnceLock<M>,
+}
+
+impl<M: Clone, C: MetricConstructor<M> + Clone> Lazy<M, C> {
+    fn new<const N: usize>(
+        family: &Family<Labels, M, C>,
+        labels: [(&'static str, &str); N],
+    ) -> Self {
+        Self {
+            family: family.clone(),
+            labels: labels.map(|(key, value)| (key, value.to_owned())).into(),
+            handle: OnceLock::new(),
+        }
+    }
+
+    fn get(&self) -> &M {
+        self.handle
+            .get_or_init(|| self.family.get_or_create_owned(&self.labels))
     }
 }
 
 impl VendorMetrics {
     /// Counts what was done to a request.
     pub fn report(&self, report: &Report) {
-        self.events_in.inc_by(u64::from(report.events_in));
-        self.events_out.inc_by(u64::from(report.events_out));
+        self.events_in.get().inc_by(u64::from(report.events_in));
+        self.events_out.get().inc_by(u64::from(report.events_out));
         let dropped = report.events_in.saturating_sub(report.events_out);
         if dropped > 0 {
-            self.events_dropped.inc_by(u64::from(dropped));
+            self.events_dropped.get().inc_by(u64::from(dropped));
         }
         for (counter, count) in self.actions.iter().zip(report.actions) {
             if count > 0 {
-                counter.inc_by(u64::from(count));
+                counter.get().inc_by(u64::from(count));
             }
         }
     }
@@ -311,15 +334,15 @@ impl EndpointMetrics {
         let counters = Outcome::ALL.iter().zip(&self.requests);
         for ((other, _), counter) in counters {
             if *other == outcome {
-                counter.inc();
+                counter.get().inc();
             }
         }
-        self.request_duration.observe(took.as_secs_f64());
+        self.request_duration.get().observe(took.as_secs_f64());
     }
 
     /// Notes how long the vendor took.
     pub fn upstream(&self, took: Duration) {
-        self.upstream_duration.observe(took.as_secs_f64());
+        self.upstream_duration.get().observe(took.as_secs_f64());
     }
 
     /// Counts a request that could not be decoded.
@@ -327,7 +350,7 @@ impl EndpointMetrics {
         let name = kind_name(error.kind);
         for (other, counter) in DECODE_KINDS.iter().zip(&self.decode_errors) {
             if *other == name {
-                counter.inc();
+                counter.get().inc();
             }
         }
     }

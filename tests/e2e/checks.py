@@ -6,7 +6,7 @@ import collections
 import re
 
 from decode import form_of, parse, query_of
-from oracle import CANARIES, endpoint, events, leaks, leaves, utility
+from oracle import CANARIES, canaries_in, endpoint, events, leaks, leaves, utility
 
 # All that a vendor needs to read a request. Everything else that arrives is a leak of transport identity.
 ALLOWED_HEADERS = {"host", "content-type", "content-length", "content-encoding", "transfer-encoding", "accept", "accept-encoding", "authorization", "connection", "user-agent"}
@@ -42,8 +42,17 @@ class Arrived:
 
 
 def no_canary(before, after):
-    """No canary in any decodable form in what left."""
-    return [f"{canary} x{sum(places.values())}, e.g. {places.most_common(1)[0][0]}" for canary, places in sorted(after.canaries().items())]
+    """No canary in any decodable form in what left. Names the fields in which the vendor would read it, else the way to the bytes."""
+    fields = collections.defaultdict(collections.Counter)
+    for place, label, doc in after.events:
+        for path, value in leaves(doc):
+            for canary in canaries_in(str(value), after.extra) + canaries_in(path, after.extra):
+                fields[canary][f"{place} {label or '-'} {path}"] += 1
+    out = []
+    for canary, places in sorted(after.canaries().items()):
+        seen = fields.get(canary) or places
+        out.append(f"{canary} x{sum(seen.values())}: {', '.join(place for place, _ in seen.most_common(4))}")
+    return out
 
 
 def readable(before, after):
@@ -53,7 +62,8 @@ def readable(before, after):
 
 def utility_exact(before, after):
     """Every utility value arrived with the same type and spelling, as often as it was sent."""
-    want, have = utility(before.events), utility(after.events)
+    keys = before.shape.get("utility_keys", ())
+    want, have = utility(before.events, keys), utility(after.events, keys)
     if not want:
         return ["the baseline holds no utility value: the scenario proves nothing"]
     return ([f"lost x{n}: {' '.join(map(str, key))}" for key, n in (want - have).items()] + [f"new x{n}: {' '.join(map(str, key))}" for key, n in (have - want).items()])[:12]
@@ -184,14 +194,18 @@ def no_address_lookup(before, after):
 
 
 def vendor_credentials(before, after):
-    """What the vendor authenticates with arrives as it was sent."""
+    """What the vendor authenticates with arrives as it was sent, where it authenticates (Python's BufferedConsumer sends the secret to
+    every endpoint once it has one: elsewhere it may stay behind)."""
 
     def tally(arrived):
         out = collections.Counter()
+        auth = arrived.shape["auth"]
         for record in arrived.collect():
             place = endpoint(record)
-            out.update((place, name.lower(), value) for name, value in record["headers"] if name.lower() in arrived.shape["auth"]["headers"])
-            out.update((place, key, value) for key, value in query_of(record) + form_of(record) if key in arrived.shape["auth"]["parameters"])
+            if not any(re.search(p, record["target"]) for p in auth["endpoints"]):
+                continue
+            out.update((place, name.lower(), value) for name, value in record["headers"] if name.lower() in auth["headers"])
+            out.update((place, key, value) for key, value in query_of(record) + form_of(record) if key in auth["parameters"])
         return out
 
     want, have = tally(before), tally(after)

@@ -95,13 +95,13 @@ def exact(value):
     return ("number:" + value) if isinstance(value, Number) else f"{type(value).__name__}:{value}"
 
 
-def utility(event_list):
-    """Counter of (endpoint, label, key, exact value) of every utility value, canary-free nested ones too."""
+def utility(event_list, more=()):
+    """Counter of (endpoint, label, key, exact value) of every utility value, canary-free nested ones too. `more`: the vendor's own keys."""
     out = collections.Counter()
     for place, label, doc in event_list:
         for path, value in leaves(doc):
             key = path.replace("[]", "").rsplit(".", 1)[-1]
-            if key in UTILITY or (key in KEPT_NESTED and isinstance(value, str)):
+            if key in UTILITY or key in more or (key in KEPT_NESTED and isinstance(value, str)):
                 out[(place, label, key, exact(value))] += 1
     return out
 

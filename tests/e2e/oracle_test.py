@@ -144,7 +144,7 @@ class Judging(unittest.TestCase):
             (checks.identity_joins, damaged(**{"$device_id": "11111111-0000-4000-8000-00000000cccc"})), (checks.identity_joins, damaged(**{"$device_id": "abc"})),
             (checks.identity_joins, self.arrived([good[0], self.event("p1", HASHED, anon="$device:other")])), (checks.identity_joins, self.arrived([good[0], self.event("p1", HASHED, anon="p9")])),
             (checks.no_address_lookup, self.arrived(good, "/track?ip=1")), (checks.no_address_lookup, self.arrived(good, "/track")), (checks.clean_transport, self.arrived(good, headers=[("Cookie", "a=b")])),
-            (checks.clean_transport, self.arrived(good, headers=[("X-Anything", "a")])), (checks.vendor_credentials, self.arrived(good, headers=[("Authorization", "Basic eDo=")])),
+            (checks.clean_transport, self.arrived(good, headers=[("X-Anything", "a")])), (checks.vendor_credentials, self.arrived(good, "/import?ip=0", headers=[("Authorization", "Basic eDo=")])),
             (checks.no_canary, damaged(x=EMAIL)), (checks.readable, self.arrived_raw(b"\xff\xff")), (checks.nothing_refused_left, self.arrived([], "/record/?seq=0")),
         ]
         for number, (check, after) in enumerate(cases):
