@@ -59,7 +59,8 @@ pub(super) fn addresses(text: &str, found: &mut Vec<Found>) {
             stop = crossing(&words, stop);
         }
         let end = words.get(stop.saturating_sub(1)).map_or(word.end, |w| w.end);
-        let risky = words.get(next.saturating_sub(1)).is_some_and(|w| w.is(RISKY));
+        let risky = words.get(next.saturating_sub(1)).is_some_and(|w| w.is(RISKY))
+            || matches!(word.text, "Place" | "Route" | "Passage" | "Canal" | "Circuit");
         let alone = !risky && start == 0 && end == text.trim_end().len();
         let called = word_before(text.as_bytes(), start, 40, &["address", "adresse", "anschrift", "ship", "deliver", "lives at", "live at", "located", "sent to", "meet me at", "office is at", "dirección", "indirizzo", "adres", "stop at", "card to", "moved"]);
         if !weak || evidence || called || alone {
@@ -232,8 +233,10 @@ fn opener_first(words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
     let mut names = 0;
     while let Some(word) = words.get(j) {
         if names > 0 && is_number(word.text) {
-            let short = matches!(first.text, "am" | "im" | "auf" | "an der" | "e");
-            return Some((j + 1, short || !is_capital(first.text) && names == 0));
+            // `Place Order 5`, `via Stripe 2`, `al dente 3`: words of other trades need a tail.
+            let lower = first.text.trim_end_matches('.').to_lowercase();
+            let common = matches!(lower.as_str(), "am" | "im" | "auf" | "al" | "str" | "via" | "place" | "route" | "passage" | "canal" | "circuit" | "plaza" | "vale" | "campo" | "lago" | "parque" | "vila" | "pl" | "feira");
+            return Some((j + 1, common));
         }
         if !(is_capital(word.text) || is_joiner(word.text)) || names > 5 {
             break;

@@ -71,7 +71,7 @@ const OPENERS: &[&str] = &[
     "urbanizacion", "cañada", "callejón", "rambla", "alameda", "pasadizo", "vial", "ulica", "ul.", "aleja", "al.", "plac", "rua", "travessa", "praça", "estrada", "rodovia", "condomínio",
     "conjunto", "núcleo", "loteamento", "vila", "vale", "viela", "quadra", "jardim", "setor", "sítio", "residencial", "recanto", "praia", "passarela", "parque", "morro", "ladeira", "lagoa", "lago",
     "favela", "feira", "fazenda", "estação", "esplanada", "distrito", "colônia", "chácara", "campo", "área", "aeroporto", "trecho", "trevo",
-    "am", "an der", "im", "auf", "str.", "улица", "ул.", "проспект", "пр.", "пер.", "вулиця", "вул.", "rotonda", "piazzale", "pl.", "os.", "canale", "vereda", "pátio", "núcleo", "rodovia", "trevo", "aldeia", "place", "passage", "route", "pasaje", "circuito",
+    "am", "an der", "im", "auf", "str.", "улица", "ул.", "проспект", "пр.", "пер.", "вулиця", "вул.", "rotonda", "piazzale", "pl.", "canale", "vereda", "pátio", "núcleo", "rodovia", "trevo", "aldeia", "place", "passage", "route", "pasaje", "circuito",
     "canal", "stretto", "viadotto", "põik",
 ];
 /// What names a part of a building.

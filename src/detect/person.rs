@@ -15,6 +15,28 @@ use super::scan::Found;
 static GIVEN: LazyLock<HashSet<&'static str, foldhash::fast::FixedState>> =
     LazyLock::new(|| include_str!("given_names.txt").lines().filter(|l| !l.starts_with('#')).collect());
 
+/// Surnames that no ending gives away, of the same origin.
+static SURNAMES: LazyLock<HashSet<&'static str, foldhash::fast::FixedState>> =
+    LazyLock::new(|| include_str!("surnames.txt").lines().filter(|l| !l.starts_with('#')).collect());
+
+/// Endings of surnames in many languages.
+const SURNAME_ENDINGS: &[&str] = &[
+    "ov", "ova", "ev", "eva", "ski", "ska", "cki", "cka", "sson", "ez", "enko", "mann", "stein", "poulos", "sen", "sky", "czyk", "dze", "shvili", "berg", "wicz", "wski",
+    "wska", "ini", "elli", "etti", "inen", "nen", "ius", "as", "man", "escu", "yan", "oglu", "vic", "dottir", "ian", "stra", "sma", "huis", "quist", "ström", "strom",
+];
+
+/// Brands and characters that carry a person's name.
+const BRANDS: &[&str] = &[
+    "alexander wang", "alfa romeo", "anne klein", "aston martin", "ben nevis", "ben sherman", "calvin klein", "carolina herrera", "charles schwab", "charlotte tilbury", "christian dior",
+    "christian louboutin", "dale carnegie", "donald duck", "donna karan", "eddie bauer", "elizabeth arden", "estee lauder", "franklin templeton", "fred perry", "giorgio armani", "guy laroche",
+    "harley davidson", "harry potter", "hugo boss", "iron man", "jack daniel", "jack jones", "jack wolfskin", "james bond", "jean paul", "jim beam", "jimmy choo", "john deere", "john hancock",
+    "john lewis", "johnnie walker", "johnson johnson", "karl lagerfeld", "kate spade", "kenneth cole", "levi strauss", "louis vuitton", "marc jacobs", "marc o'polo", "marks spencer", "martha stewart",
+    "mary kay", "mary poppins", "max mara", "mercedes benz", "michael kors", "mickey mouse", "miu miu", "mona lisa", "morgan stanley", "oscar mayer", "paul smith", "perry ellis", "peppa pig", "ralph lauren",
+    "ray ban", "robin hood", "ronald mcdonald", "sherlock holmes", "stella artois", "stella mccartney", "steve madden", "ted baker", "thomas cook", "tom ford", "tom tailor", "tommy bahama", "tommy hilfiger",
+    "tory burch", "van gogh", "vera wang", "victoria beckham", "victoria's secret", "walt disney", "warner bros", "yves rocher", "yves saint laurent", "bob marley", "ben jerry", "peter pan", "santa claus",
+    "isabel marant", "jo malone", "bobbi brown", "kylie jenner", "laura ashley", "laura mercier", "monica vinader", "oscar wilde", "rosetta stone", "sara lee", "wendy's",
+];
+
 /// What may stand directly before a name in a sentence, lower case, with its blank.
 const LEADS: &[&str] = &[
     "dear ", "assigned to ", "bonjour ", "frau ", "herr ", "herrn ", "mr. ", "mrs. ", "ms. ", "mr ", "mrs ", "ms ",
@@ -191,7 +213,25 @@ fn is_name(text: &str, single: bool) -> bool {
     if upper && words.len() > 3 {
         return false;
     }
-    given_first || comma && given_later || !text.is_ascii() && given_later
+    if BRANDS.iter().any(|b| text.get(..b.len()).is_some_and(|head| head.eq_ignore_ascii_case(b))) {
+        return false;
+    }
+    let last = words.last().copied().unwrap_or("");
+    let surnamed = is_surname(last) || comma && words.iter().any(|w| is_surname(w));
+    (given_first || comma && given_later || !text.is_ascii() && given_later) && (surnamed || single)
+}
+
+fn is_surname(word: &str) -> bool {
+    if word.len() > 40 || word.chars().count() < 2 {
+        return false;
+    }
+    // A letter beyond ASCII, a double name: no English title has them.
+    if word.chars().any(|c| !c.is_ascii() && c.is_alphabetic()) || word.contains(['-', '\'', '’']) {
+        return true;
+    }
+    let lower = word.to_ascii_lowercase();
+    SURNAMES.contains(lower.as_str()) || lower.len() >= 5 && SURNAME_ENDINGS.iter().any(|e| lower.ends_with(e))
+        || lower.len() >= 5 && (lower.starts_with("mc") || lower.starts_with("fitz"))
 }
 
 /// Whether a whole value looks like a person's name when its field's name says that it is one.

@@ -189,6 +189,47 @@ mod tests {
         }
     }
 
+    #[test]
+    fn disguised_values_are_covered_in_the_original() {
+        for (text, span) in [
+            ("to jane&#64;example.com now", "jane&#64;example.com"), ("to jane\\u0040example.com", "jane\\u0040example.com"),
+            ("an ｊａｎｅ＠ｅｘａｍｐｌｅ．ｃｏｍ", "ｊａｎｅ＠ｅｘａｍｐｌｅ．ｃｏｍ"), ("x ja\u{200b}ne@exam\u{ad}ple.com y", "ja\u{200b}ne@exam\u{ad}ple.com"),
+            ("/p?e=jane%40example.com&x=1", "jane%40example.com"), ("?tel=%2B4915123452519", "%2B4915123452519"),
+            ("card ４１１１ 1111 1111 1111", "４１１１ 1111 1111 1111"), ("<b>+1\u{a0}415\u{2011}555\u{2011}0132</b>", "+1\u{a0}415\u{2011}555\u{2011}0132"),
+        ] {
+            assert_eq!(entities(text).iter().map(|(_, t)| *t).collect::<Vec<_>>(), [span], "{text}");
+        }
+    }
+
+    #[test]
+    fn ordinary_telemetry_survives_untouched() {
+        for text in [
+            "2024-05-01T12:00:00.123Z", "1714564800", "1714564800123", "1714564800123456789", "v2.14.3", "19.99", "USD 1,299.00", "SKU-40629", "ORD-2024-000123",
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36", "Europe/Berlin", "en-US", "1920x1080",
+            "Checkout Started", "Add To Cart", "utm_source=google&utm_medium=cpc", "rgb(255, 0, 128)", "div.header > ul.nav li:nth-child(3)", "c758fb22bb2348843382910f3838d06f",
+            "phc_abcdefghijklmnopqrstuvwxyz0123456789ABCDEF", "GMT+0200", "Windows 10", "iPhone14,5", "12:34:56", "3.141592653589793", "GET /api/v1/products?page=2 200 35ms",
+            "TypeError: Cannot read properties of undefined (reading 'phone')", "Team Plan (Annual)", "Page 3 of 12", "Mac OS X 10.15.7", "i-0abcd1234efgh5678", "Variant B", "A/B Test 42",
+        ] {
+            assert_eq!(entities(text), [], "{text}");
+            let mut spans = Vec::new();
+            scan(text, &mut spans);
+            assert_eq!(spans, [], "{text}");
+        }
+    }
+
+    #[test]
+    fn canaries_of_the_usual_kinds_are_found() {
+        for (text, entity) in [
+            ("742 Canary Birdcage Lane", Entity::Address), ("8218 Main St, Nairobi", Entity::Address), ("Hauptstraße 5, 10115 Berlin", Entity::Address),
+            ("+254 712 345678", Entity::Phone), ("(212) 555-0187", Entity::Phone), ("203.0.113.77", Entity::IpAddress), ("2001:db8::7", Entity::IpAddress),
+            ("52.520008,13.404954", Entity::Geo), ("GB82 WEST 1234 5698 7654 32", Entity::Iban), ("sk_live_4eC39HqLyjWDarjtT1zdp7dc", Entity::Secret),
+            ("3f2504e0-4f89-11d3-9a0c-0305e82c3301", Entity::Uuid), ("078-05-1120", Entity::NationalId), ("00:1A:2B:3C:4D:5E", Entity::MacAddress),
+        ] {
+            assert_eq!(whole(text), Some(entity), "{text}");
+            assert_eq!(entities(&format!("note: {text}, thanks")), [(entity, text)], "{text}");
+        }
+    }
+
     fn lawful(text: &str) -> Result<(), TestCaseError> {
         for entry in [scan, scan_entities] {
             let mut spans = Vec::new();
