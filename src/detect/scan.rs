@@ -4,13 +4,8 @@
 //! Invariant: what comes out is sorted, disjoint, non-empty and on character boundaries of the
 //! original text, whatever the recognisers propose.
 
-use super::bytes::{
-    AT, CLASS, COLON, DASH, DIGIT, DOT, EQUALS, FOLDED, HIGH, LOWER, SLASH, SPACE, UPPER,
-};
-use super::{
-    Entity, Span, address, date, email, fold, geo, iban, net, numbers, person, prefilter, secret,
-    url,
-};
+use super::bytes::{AT, CLASS, COLON, DASH, DIGIT, DOT, EQUALS, FOLDED, HIGH, LOWER, SLASH, SPACE, UPPER};
+use super::{Entity, Span, address, date, email, fold, geo, iban, net, numbers, person, prefilter, secret, url};
 
 /// What a recogniser proposes; the highest rank of overlapping spans stands.
 #[derive(Clone, Copy, Debug)]
@@ -69,10 +64,7 @@ pub fn whole_number(text: &str) -> Option<Entity> {
 }
 
 fn collect(text: &str, found: &mut Vec<Found>) {
-    let folded = if text
-        .bytes()
-        .any(|b| super::bytes::class(b) & (HIGH | FOLDED) != 0)
-    {
+    let folded = if text.bytes().any(|b| super::bytes::class(b) & (HIGH | FOLDED) != 0) {
         fold::fold(text)
     } else {
         None
@@ -85,9 +77,7 @@ fn collect(text: &str, found: &mut Vec<Found>) {
     recognise(&folded.text, found);
     let mut kept = first;
     for i in first..found.len() {
-        let Some(mut one) = found.get(i).copied() else {
-            break;
-        };
+        let Some(mut one) = found.get(i).copied() else { break };
         if let Some((start, end)) = folded.unfold(one.start, one.end) {
             (one.start, one.end) = (start, end);
             if let Some(slot) = found.get_mut(kept) {
@@ -141,15 +131,8 @@ fn recognise(text: &str, found: &mut Vec<Found>) {
 
 /// Sorts, lets the higher rank win where spans overlap, and appends what stands.
 fn settle(text: &str, mut found: Vec<Found>, spans: &mut Vec<Span>) {
-    found.retain(|f| {
-        f.start < f.end && text.is_char_boundary(f.start) && text.is_char_boundary(f.end)
-    });
-    found.sort_by(|a, b| {
-        a.start
-            .cmp(&b.start)
-            .then(b.rank.cmp(&a.rank))
-            .then(b.end.cmp(&a.end))
-    });
+    found.retain(|f| f.start < f.end && text.is_char_boundary(f.start) && text.is_char_boundary(f.end));
+    found.sort_by(|a, b| a.start.cmp(&b.start).then(b.rank.cmp(&a.rank)).then(b.end.cmp(&a.end)));
     let mut stack: Vec<Found> = Vec::with_capacity(found.len());
     'next: for one in found {
         while let Some(top) = stack.last() {
@@ -165,11 +148,7 @@ fn settle(text: &str, mut found: Vec<Found>, spans: &mut Vec<Span>) {
         }
         stack.push(one);
     }
-    spans.extend(stack.into_iter().map(|f| Span {
-        start: f.start,
-        end: f.end,
-        entity: f.entity,
-    }));
+    spans.extend(stack.into_iter().map(|f| Span { start: f.start, end: f.end, entity: f.entity }));
 }
 
 #[cfg(test)]
@@ -180,10 +159,7 @@ mod tests {
     fn entities(text: &str) -> Vec<(Entity, &str)> {
         let mut spans = Vec::new();
         scan_entities(text, &mut spans);
-        spans
-            .iter()
-            .map(|s| (s.entity, &text[s.start..s.end]))
-            .collect()
+        spans.iter().map(|s| (s.entity, &text[s.start..s.end])).collect()
     }
 
     #[test]
@@ -193,10 +169,7 @@ mod tests {
         scan(text, &mut spans);
         assert_eq!(spans.len(), 1);
         assert_eq!(spans[0].entity, Entity::Url);
-        assert_eq!(
-            &text[spans[0].start..spans[0].end],
-            "https://shop.example/u?email=jane@example.com"
-        );
+        assert_eq!(&text[spans[0].start..spans[0].end], "https://shop.example/u?email=jane@example.com");
         assert_eq!(entities(text), [(Entity::Email, "jane@example.com")]);
     }
 
@@ -205,31 +178,13 @@ mod tests {
         assert_eq!(whole(" jane@example.com "), Some(Entity::Email));
         assert_eq!(whole("https://example.com/a?b=c"), Some(Entity::Url));
         assert_eq!(whole("4111 1111 1111 1111"), Some(Entity::CreditCard));
-        for text in [
-            "checkout",
-            "1.2.3",
-            "2024-05-01T12:00:00Z",
-            "Chrome/126.0.0.0",
-            "19.99",
-            "",
-        ] {
+        for text in ["checkout", "1.2.3", "2024-05-01T12:00:00Z", "Chrome/126.0.0.0", "19.99", ""] {
             assert_eq!(whole(text), None, "{text}");
         }
-        for text in [
-            "4111111111111111",
-            "4111111111111111.0",
-            "4.111111111111111e15",
-            "4111111111111111E0",
-        ] {
+        for text in ["4111111111111111", "4111111111111111.0", "4.111111111111111e15", "4111111111111111E0"] {
             assert_eq!(whole_number(text), Some(Entity::CreditCard), "{text}");
         }
-        for text in [
-            "4111111111111112",
-            "1691120769",
-            "1e400",
-            "-4111111111111111",
-            "0.5",
-        ] {
+        for text in ["4111111111111112", "1691120769", "1e400", "-4111111111111111", "0.5"] {
             assert_eq!(whole_number(text), None, "{text}");
         }
     }

@@ -138,7 +138,12 @@ impl Judge<'_, '_> {
         Ok(match fate {
             // What is harmless unfolded is still searched as it stands.
             Text::Keep => None,
-            other => Some(rewrap(other, &plain, |new| {
+            other @ (Text::Remove
+            | Text::Null
+            | Text::Whole(_)
+            | Text::Number(_)
+            | Text::Patched(_)
+            | Text::DropEvent) => Some(rewrap(other, &plain, |new| {
                 let mut out = String::new();
                 form::encode(new, &mut out);
                 out
@@ -448,7 +453,7 @@ fn run_starts(run: &str) -> impl Iterator<Item = usize> {
 }
 
 fn hex_text(text: &str) -> Option<String> {
-    if text.len() % 2 != 0 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
     let mut bytes = Vec::with_capacity(text.len() / 2);
