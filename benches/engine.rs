@@ -5,7 +5,11 @@
 //! first implementation looks like: a `serde_json` DOM and four regexes. It lives here alone. Both
 //! sides read a body's text and write a body's text. Read the ratio within one run, not the MB/s.
 
-#![allow(missing_docs, reason = "criterion's macros")]
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    reason = "criterion's macros; a benchmark that cannot start may panic"
+)]
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};

@@ -54,11 +54,6 @@ pub(super) fn error(error: &anyhow::Error) {
     }
 }
 
-/// Whether standard output is a terminal that takes colour.
-pub(super) fn colour() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
-}
-
 /// A table with aligned columns; the last column is not padded.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) {
     let mut widths: Vec<usize> = head.iter().map(|h| h.chars().count()).collect();

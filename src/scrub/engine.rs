@@ -16,6 +16,7 @@ use crate::codec::base64::{self, Options};
 use crate::codec::layers::may_carry_more;
 use crate::codec::{self, Coding, DecodeError, DecodeErrorKind, cesu8};
 use crate::json;
+use crate::selector::Step;
 
 /// Encodings inside encodings, at most (contract: 8).
 pub(super) const MAX_FOLDS: usize = 8;
@@ -183,11 +184,10 @@ impl Judge<'_, '_> {
     /// Key and JSON text of a member that must be there.
     pub(super) fn set_member(&self, set: u16) -> Option<(Box<str>, Box<str>)> {
         let set = self.set(set)?;
-        let key = match set.field.steps().last()? {
-            crate::selector::Step::Key(key) => key.clone(),
-            _ => return None,
+        let Step::Key(key) = set.field.steps().last()? else {
+            return None;
         };
-        Some((key, set.value.clone()?))
+        Some((key.clone(), set.value.clone()?))
     }
 
     /// Judges bytes through the layers of a format. `out` holds the new bytes when something

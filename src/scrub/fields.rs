@@ -100,7 +100,12 @@ impl Judge<'_, '_> {
                 explicit,
                 text: Some(text.to_owned()),
             },
-            other => Single {
+            other @ (Text::Remove
+            | Text::Null
+            | Text::Whole(_)
+            | Text::Number(_)
+            | Text::Patched(_)
+            | Text::DropEvent) => Single {
                 explicit: true,
                 text: other.into_text(text),
             },
@@ -236,7 +241,9 @@ impl Judge<'_, '_> {
             Text::Keep => None,
             Text::Remove => Some(Pair::Gone),
             Text::DropEvent => return Err(Stop::DropEvent),
-            other => Some(Pair::New(other.into_text(value).unwrap_or_default())),
+            new @ (Text::Null | Text::Whole(_) | Text::Number(_) | Text::Patched(_)) => {
+                Some(Pair::New(new.into_text(value).unwrap_or_default()))
+            }
         })
     }
 

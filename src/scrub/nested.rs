@@ -155,7 +155,12 @@ impl Judge<'_, '_> {
         Ok(match fate {
             // What is harmless unfolded is still searched as it stands.
             Text::Keep => None,
-            other => Some(rewrap(other, &plain, |new| {
+            other @ (Text::Remove
+            | Text::Null
+            | Text::Whole(_)
+            | Text::Number(_)
+            | Text::Patched(_)
+            | Text::DropEvent) => Some(rewrap(other, &plain, |new| {
                 if !text.bytes().all(is_percent_text) {
                     // Only parts of it were encoded: encoding all of it would read as something else.
                     return new.to_owned();

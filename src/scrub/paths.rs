@@ -143,10 +143,8 @@ impl Paths {
     /// What is known at a node. Ids come from this trie, so the fallback is never seen.
     #[inline]
     pub(super) fn get(&self, id: NodeId) -> &PathNode {
-        match self.nodes.get(id as usize) {
-            Some(node) => node,
-            None => &self.nodes[0],
-        }
+        #[expect(clippy::indexing_slicing, reason = "the root is always there")]
+        self.nodes.get(id as usize).unwrap_or(&self.nodes[0])
     }
 
     pub(super) fn get_mut(&mut self, id: NodeId) -> &mut PathNode {
@@ -155,6 +153,7 @@ impl Paths {
         } else {
             0
         };
+        #[expect(clippy::indexing_slicing, reason = "the root is always there")]
         &mut self.nodes[at]
     }
 

@@ -49,7 +49,12 @@ impl Judge<'_, '_> {
         if *action == Action::Keep {
             match &fate {
                 Text::Keep => self.note(found, action, text, None),
-                other => {
+                other @ (Text::Remove
+                | Text::Null
+                | Text::Whole(_)
+                | Text::Number(_)
+                | Text::Patched(_)
+                | Text::DropEvent) => {
                     if self.explains() {
                         let after = other.clone().into_text(text).unwrap_or_default();
                         self.note(found, action, text, Some(&after));
@@ -211,7 +216,9 @@ impl Judge<'_, '_> {
         Ok(match self.inner(key, found, MAX_FOLDS - 1)? {
             Text::Keep => None,
             Text::Remove | Text::DropEvent => Some("[key]".into()),
-            other => other.into_text(key).map(Into::into),
+            new @ (Text::Null | Text::Whole(_) | Text::Number(_) | Text::Patched(_)) => {
+                new.into_text(key).map(Into::into)
+            }
         })
     }
 }

@@ -299,7 +299,7 @@ pub(super) fn run_starts(run: &str) -> impl Iterator<Item = usize> {
 }
 
 pub(super) fn hex_text(text: &str) -> Option<String> {
-    if text.len() % 2 != 0 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
     let mut bytes = Vec::with_capacity(text.len() / 2);

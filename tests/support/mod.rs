@@ -1,6 +1,13 @@
 //! What several test files need: a scrubber from a few lines of TOML, and requests for it.
 
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "support for tests: each file uses a part, and a panic is a failed test"
+)]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

@@ -34,8 +34,13 @@ pub(super) struct Held {
 impl Story {
     pub(super) fn load() -> anyhow::Result<Self> {
         let all: Value = serde_json::from_str(INCIDENT).context("the demo's data")?;
-        let vendor = all["vendor"].as_str().context("vendor")?.to_owned();
-        let people = all["people"]["first"].as_array().context("people")?.len();
+        let vendor = all.part("vendor").as_str().context("vendor")?.to_owned();
+        let people = all
+            .part("people")
+            .part("first")
+            .as_array()
+            .context("people")?
+            .len();
         Ok(Self {
             vendor,
             people,
@@ -45,20 +50,20 @@ impl Story {
 
     /// What the front end sends about one person.
     pub(super) fn requests(&self, person: usize) -> Vec<Request> {
-        let requests = self.all["requests"].as_array().into_iter().flatten();
+        let requests = self.all.part("requests").as_array().into_iter().flatten();
         requests
             .map(|request| {
-                let document = self.fill(&request["document"].to_string(), person);
+                let document = self.fill(&request.part("document").to_string(), person);
                 let mut packed = String::new();
                 let flavour = base64::Flavour {
                     alphabet: base64::Alphabet::Standard,
                     padded: true,
                 };
                 base64::encode(flavour, document.as_bytes(), &mut packed);
-                let mut body = format!("{}=", request["form"].as_str().unwrap_or("data"));
+                let mut body = format!("{}=", request.part("form").as_str().unwrap_or("data"));
                 form::encode(&packed, &mut body);
                 Request {
-                    path: request["path"].as_str().unwrap_or("/").to_owned(),
+                    path: request.part("path").as_str().unwrap_or("/").to_owned(),
                     body,
                 }
             })
@@ -76,7 +81,7 @@ impl Story {
                     0x00c0_ffee_0000 + person * 7919
                 ),
             );
-        let lists = self.all["people"].as_object().into_iter().flatten();
+        let lists = self.all.part("people").as_object().into_iter().flatten();
         for (name, list) in lists {
             let list = list.as_array().map_or(&[][..], |l| l);
             let at = person % list.len().max(1);
@@ -91,10 +96,10 @@ impl Story {
         let documents: Vec<String> = bodies.iter().filter_map(|body| unpack(body)).collect();
         let text = documents.join("\n");
         let count = |list: &str| -> Vec<(String, usize)> {
-            let labels = self.all[list].as_array().into_iter().flatten();
+            let labels = self.all.part(list).as_array().into_iter().flatten();
             labels
                 .map(|label| {
-                    let values = || label["values"].as_array().into_iter().flatten();
+                    let values = || label.part("values").as_array().into_iter().flatten();
                     let people = (0..self.people)
                         .filter(|person| {
                             values().filter_map(Value::as_str).any(|value| {
@@ -104,7 +109,10 @@ impl Story {
                             })
                         })
                         .count();
-                    (label["label"].as_str().unwrap_or("").to_owned(), people)
+                    (
+                        label.part("label").as_str().unwrap_or("").to_owned(),
+                        people,
+                    )
                 })
                 .collect()
         };
@@ -117,17 +125,17 @@ impl Story {
     }
 
     fn requests_text(&self, person: usize) -> String {
-        self.fill(&self.all["requests"].to_string(), person)
+        self.fill(&self.all.part("requests").to_string(), person)
     }
 
     /// How many people the vendor can tell apart.
     fn distinct(&self, documents: &[String]) -> usize {
-        let key = self.all["person"].as_str().unwrap_or("");
+        let key = self.all.part("person").as_str().unwrap_or("");
         let mut ids = BTreeSet::new();
         for document in documents {
             let events: Value = serde_json::from_str(document).unwrap_or_default();
             for event in events.as_array().into_iter().flatten() {
-                if let Some(id) = event["properties"][key].as_str() {
+                if let Some(id) = event.part("properties").part(key).as_str() {
                     ids.insert(id.to_owned());
                 }
             }
@@ -181,6 +189,17 @@ impl Story {
         };
         let [without, with] = sides;
         serde_json::json!({ "people": self.people, "without": side(without), "with": side(with) })
+    }
+}
+
+/// Members that may be missing read as `null`.
+trait Part {
+    fn part(&self, key: &str) -> &Value;
+}
+
+impl Part for Value {
+    fn part(&self, key: &str) -> &Value {
+        self.get(key).unwrap_or(&Value::Null)
     }
 }
 
