@@ -285,24 +285,21 @@ impl Judge<'_, '_> {
         if text.len() < MIN_RUN {
             return Ok(());
         }
-        let free = |patches: &[Patch], run: &std::ops::Range<usize>| {
-            !patches
-                .iter()
-                .any(|p| p.range.start < run.end && run.start < p.range.end)
-        };
+        patches.sort_by_key(|patch| patch.range.start);
         let spans = patches.len();
         for run in hex_runs(text) {
             let Some(plain) = text.get(run.clone()).and_then(hex_text) else {
                 continue;
             };
-            if free(patches.get(..spans).unwrap_or(&[]), &run) {
+            if is_free(patches.get(..spans).unwrap_or(&[]), &run) {
                 let fate = self.below(&plain, found, folds)?;
                 patches.extend(patch(fate, &plain, run, to_hex));
             }
         }
+        patches.sort_by_key(|patch| patch.range.start);
         let spans = patches.len();
         for run in base64_runs(text) {
-            if free(patches.get(..spans).unwrap_or(&[]), &run) {
+            if is_free(patches.get(..spans).unwrap_or(&[]), &run) {
                 self.folded_run(text, run, found, folds, patches)?;
             }
         }
@@ -398,6 +395,12 @@ impl Judge<'_, '_> {
             self.text(text, found, folds)
         }
     }
+}
+
+/// Whether a range touches none of the patches, which are in order and disjoint.
+fn is_free(patches: &[Patch], run: &std::ops::Range<usize>) -> bool {
+    let at = patches.partition_point(|patch| patch.range.end <= run.start);
+    patches.get(at).is_none_or(|patch| patch.range.start >= run.end)
 }
 
 /// Wraps a changed text again; what is gone stays gone.
