@@ -43,6 +43,7 @@ setup() {
 }
 
 doc() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --quiet; }
+formatted() { cargo fmt --check && cargo fmt --check --manifest-path fuzz/Cargo.toml --package tamis-fuzz; }
 lint() { cargo clippy --all-targets --locked --quiet -- -D warnings; }
 unit() { cargo test --locked --no-fail-fast; }
 end_to_end() {
@@ -62,7 +63,7 @@ steps=("$@")
 for step in "${steps[@]}"; do
   case $step in
     setup) setup ;;
-    fmt) gate "format" cargo fmt --check ;;
+    fmt) gate "format" formatted ;;
     lint) gate "clippy" lint ;;
     doc) gate "documentation" doc ;;
     unit) counted "cargo test" unit ;;

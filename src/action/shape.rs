@@ -240,7 +240,7 @@ fn uuid_case(bytes: &[u8]) -> Option<bool> {
 
 /// Whether the bytes are an id in hex, and if so whether in upper case.
 fn hex_case(bytes: &[u8]) -> Option<bool> {
-    if bytes.len() < HEX_MIN || bytes.len() % 2 != 0 {
+    if bytes.len() < HEX_MIN || bytes.len() % 2 == 1 {
         return None;
     }
     let mut upper = false;

@@ -103,7 +103,7 @@ fn unpadded(input: &[u8]) -> Result<(&[u8], usize), DecodeError> {
         _ => input,
     };
     let padding = input.len() - digits.len();
-    let fills = padding == 0 || input.len() % 4 == 0;
+    let fills = padding == 0 || input.len().is_multiple_of(4);
     if !fills || digits.len() % 4 == 1 {
         return Err(DecodeError::new(
             DecodeErrorKind::Truncated,

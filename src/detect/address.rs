@@ -45,25 +45,68 @@ pub(super) fn addresses(text: &str, found: &mut Vec<Found>) {
                 && word.is(UNIT)
                 && let Some(number) = words.get(i + 1).filter(|w| is_number(w.text))
             {
-                found.push(Found { start: word.start, end: number.end, entity: Entity::Address, rank: 79 });
+                found.push(Found {
+                    start: word.start,
+                    end: number.end,
+                    entity: Entity::Address,
+                    rank: 79,
+                });
                 i += 1;
             }
             i += 1;
             continue;
         };
         let mut start = lead_in(text, &words, i, word.start);
-        let cornered = text.get(..start).filter(|head| head.ends_with("the corner of "));
+        let cornered = text
+            .get(..start)
+            .filter(|head| head.ends_with("the corner of "));
         let (mut stop, evidence) = grow(text, &words, next);
         if let Some(head) = cornered {
             start = head.len() - "the corner of ".len();
             stop = crossing(&words, stop);
         }
-        let end = words.get(stop.saturating_sub(1)).map_or(word.end, |w| w.end);
-        let risky = words.get(next.saturating_sub(1)).is_some_and(|w| w.is(RISKY));
+        let end = words
+            .get(stop.saturating_sub(1))
+            .map_or(word.end, |w| w.end);
+        let risky = words
+            .get(next.saturating_sub(1))
+            .is_some_and(|w| w.is(RISKY))
+            || matches!(
+                word.text,
+                "Place" | "Route" | "Passage" | "Canal" | "Circuit"
+            );
         let alone = !risky && start == 0 && end == text.trim_end().len();
-        let called = word_before(text.as_bytes(), start, 40, &["address", "adresse", "anschrift", "ship", "deliver", "lives at", "live at", "located", "sent to", "meet me at", "office is at", "dirección", "indirizzo", "adres", "stop at", "card to", "moved"]);
+        let called = word_before(
+            text.as_bytes(),
+            start,
+            40,
+            &[
+                "address",
+                "adresse",
+                "anschrift",
+                "ship",
+                "deliver",
+                "lives at",
+                "live at",
+                "located",
+                "sent to",
+                "meet me at",
+                "office is at",
+                "dirección",
+                "indirizzo",
+                "adres",
+                "stop at",
+                "card to",
+                "moved",
+            ],
+        );
         if !weak || evidence || called || alone {
-            found.push(Found { start, end, entity: Entity::Address, rank: 79 });
+            found.push(Found {
+                start,
+                end,
+                entity: Entity::Address,
+                rank: 79,
+            });
         }
         i = stop.max(i + 1);
     }
@@ -74,7 +117,12 @@ fn crossing(words: &[Word<'_>], from: usize) -> usize {
     if words.get(from).is_none_or(|w| w.text != "and") {
         return from;
     }
-    let names = words.iter().skip(from + 1).take(4).take_while(|w| is_capital(w.text) || is_number(w.text)).count();
+    let names = words
+        .iter()
+        .skip(from + 1)
+        .take(4)
+        .take_while(|w| is_capital(w.text) || is_number(w.text))
+        .count();
     if names > 0 { from + 1 + names } else { from }
 }
 
@@ -82,17 +130,30 @@ fn crossing(words: &[Word<'_>], from: usize) -> usize {
 fn words(text: &str) -> SmallVec<[Word<'_>; 32]> {
     let mut out = SmallVec::new();
     let mut start = None;
-    for (i, c) in text.char_indices().chain(std::iter::once((text.len(), ' '))) {
-        let inside = c.is_alphanumeric() || matches!(c, '.' | '-' | '\'' | '’' | '/' | '\u{300}'..='\u{36f}');
+    for (i, c) in text
+        .char_indices()
+        .chain(std::iter::once((text.len(), ' ')))
+    {
+        let inside = c.is_alphanumeric()
+            || matches!(c, '.' | '-' | '\'' | '’' | '/' | '\u{300}'..='\u{36f}');
         match (start, inside) {
             (None, true) if c.is_alphanumeric() => start = Some(i),
             (Some(from), false) => {
                 if let Some(word) = text.get(from..i) {
                     let word = word.trim_end_matches(['-', '\'', '/']);
-                // The full stop of a sentence is no part of `6XE.` or `London.`; that of `Apt.` is.
-                let bare = word.trim_end_matches('.');
-                let word = if bare.len() > 5 || bare.bytes().any(|b| b.is_ascii_digit()) { bare } else { word };
-                    out.push(Word { start: from, end: from + word.len(), text: word, flags: word_flags(word) });
+                    // The full stop of a sentence is no part of `6XE.` or `London.`; that of `Apt.` is.
+                    let bare = word.trim_end_matches('.');
+                    let word = if bare.len() > 5 || bare.bytes().any(|b| b.is_ascii_digit()) {
+                        bare
+                    } else {
+                        word
+                    };
+                    out.push(Word {
+                        start: from,
+                        end: from + word.len(),
+                        text: word,
+                        flags: word_flags(word),
+                    });
                 }
                 start = None;
             }
@@ -106,12 +167,19 @@ fn is_number(word: &str) -> bool {
     // `12`, `12a`, `3/4`, `7-9`.
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
-    word.as_bytes().first().is_some_and(u8::is_ascii_digit) && digits <= 6 && letters <= 1 && digits + letters + 2 > word.len()
-        && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-'))
+    word.as_bytes().first().is_some_and(u8::is_ascii_digit)
+        && digits <= 6
+        && letters <= 1
+        && digits + letters + 2 > word.len()
+        && word
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-'))
 }
 
 fn is_capital(word: &str) -> bool {
-    word.chars().next().is_some_and(|c| c.is_uppercase() || c.is_alphabetic() && !c.is_lowercase())
+    word.chars()
+        .next()
+        .is_some_and(|c| c.is_uppercase() || c.is_alphabetic() && !c.is_lowercase())
 }
 
 fn lower(word: &str) -> String {
@@ -139,8 +207,14 @@ fn is_joiner(word: &str) -> bool {
 
 /// `PSC 2721, Box 8637`.
 fn military(words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
-    let [a, b, c, d] = words.get(i..i + 4)? else { return None };
-    (matches!(a.text, "PSC" | "USNS" | "USS" | "Unit" | "CMR") && is_number(b.text) && c.text == "Box" && is_number(d.text)).then_some((i + 4, false))
+    let [a, b, c, d] = words.get(i..i + 4)? else {
+        return None;
+    };
+    (matches!(a.text, "PSC" | "USNS" | "USS" | "Unit" | "CMR")
+        && is_number(b.text)
+        && c.text == "Box"
+        && is_number(d.text))
+    .then_some((i + 4, false))
 }
 
 /// `Studio 69D Mills Pine`, `Studio 21, Wilson Port`.
@@ -151,7 +225,10 @@ fn unit_first(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool)>
     }
     for j in i + 3..i + 6 {
         let word = words.get(j)?;
-        if !is_capital(word.text) || j > i + 2 && gap(text, words, j).contains([',', '\n']) || is_number(word.text) {
+        if !is_capital(word.text)
+            || j > i + 2 && gap(text, words, j).contains([',', '\n'])
+            || is_number(word.text)
+        {
             return None;
         }
         if word.is(STREET | WEAK) {
@@ -175,17 +252,20 @@ fn number_first(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool
     }
     let mut opened = false;
     let comma = text.get(first.end..first.end + 1) == Some(",");
-    if !matches!(gap(text, words, i + 1), " " | ", ") || second && !matches!(gap(text, words, i + 2), " " | ", ") {
+    if !matches!(gap(text, words, i + 1), " " | ", ")
+        || second && !matches!(gap(text, words, i + 2), " " | ", ")
+    {
         return None;
     }
     if comma && words.get(j).is_some_and(|w| w.is(OPENER)) {
-        return opener_first(words, j).map(|(next, weak)| (next, weak));
+        return opener_first(words, j);
     }
     if comma {
         return None;
     }
     while let Some(word) = words.get(j) {
-        let broken = names > 0 && gap(text, words, j).contains([',', '\n', ';', ':', '(', '"', '?', '!', '>']);
+        let broken = names > 0
+            && gap(text, words, j).contains([',', '\n', ';', ':', '(', '"', '?', '!', '>']);
         if broken || names > 5 {
             break;
         }
@@ -208,18 +288,22 @@ fn number_first(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool
             return Some((j + 1, true));
         }
         opened |= names == 0 && word.is(OPENER);
-        if !is_capital(word.text) && !is_joiner(word.text) && !(opened && second) {
+        if !(is_capital(word.text) || is_joiner(word.text) || opened && second) {
             break;
         }
         names += 1;
         j += 1;
     }
-    (second && names >= 1 && names <= 5 && words.get(j - 1).is_some_and(|w| is_capital(w.text))).then_some((j, true))
+    (second && (1..=5).contains(&names) && words.get(j - 1).is_some_and(|w| is_capital(w.text)))
+        .then_some((j, true))
 }
 
 fn has_suffix(word: &str) -> bool {
     let lower = lower(word);
-    is_capital(word) && SUFFIXES.iter().any(|s| lower.len() >= s.len() + 2 && lower.ends_with(s))
+    is_capital(word)
+        && SUFFIXES
+            .iter()
+            .any(|s| lower.len() >= s.len() + 2 && lower.ends_with(s))
 }
 
 /// `rue de Bailly`, `Calle Mayor 5`, `via Roma, 12`.
@@ -232,8 +316,30 @@ fn opener_first(words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
     let mut names = 0;
     while let Some(word) = words.get(j) {
         if names > 0 && is_number(word.text) {
-            let short = matches!(first.text, "am" | "im" | "auf" | "an der" | "e");
-            return Some((j + 1, short || !is_capital(first.text) && names == 0));
+            // `Place Order 5`, `via Stripe 2`, `al dente 3`: words of other trades need a tail.
+            let lower = first.text.trim_end_matches('.').to_lowercase();
+            let common = matches!(
+                lower.as_str(),
+                "am" | "im"
+                    | "auf"
+                    | "al"
+                    | "str"
+                    | "via"
+                    | "place"
+                    | "route"
+                    | "passage"
+                    | "canal"
+                    | "circuit"
+                    | "plaza"
+                    | "vale"
+                    | "campo"
+                    | "lago"
+                    | "parque"
+                    | "vila"
+                    | "pl"
+                    | "feira"
+            );
+            return Some((j + 1, common));
         }
         if !(is_capital(word.text) || is_joiner(word.text)) || names > 5 {
             break;
@@ -254,9 +360,14 @@ fn suffix_first(words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
     }
     let lower = lower(word.text);
     if has_suffix(word.text) || SUFFIXES.contains(&lower.as_str()) && i > 0 && lower.len() > 2 {
-        const WEAK: &[&str] = &["pad", "baan", "hof", "ring", "park", "berg", "tie", "markt", "lei", "alle", "str", "tori", "ranta", "weg", "parken", "penger"];
+        const WEAK: &[&str] = &[
+            "pad", "baan", "hof", "ring", "park", "berg", "tie", "markt", "lei", "alle", "str",
+            "tori", "ranta", "weg", "parken", "penger",
+        ];
         let bare = !is_capital(word.text);
-        let weak = bare || WEAK.iter().any(|s| lower.ends_with(s)) && !lower.ends_with("weg") || lower.len() < 5;
+        let weak = bare
+            || WEAK.iter().any(|s| lower.ends_with(s)) && !lower.ends_with("weg")
+            || lower.len() < 5;
         return Some((i + 2, weak && !word.text.ends_with("str.")));
     }
     None
@@ -264,8 +375,14 @@ fn suffix_first(words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
 
 /// What stands between word `j - 1` and word `j`.
 fn gap<'a>(text: &'a str, words: &[Word<'_>], j: usize) -> &'a str {
-    let left = j.checked_sub(1).and_then(|i| words.get(i)).map_or(0, |w| w.end);
-    words.get(j).and_then(|w| text.get(left..w.start)).unwrap_or("")
+    let left = j
+        .checked_sub(1)
+        .and_then(|i| words.get(i))
+        .map_or(0, |w| w.end);
+    words
+        .get(j)
+        .and_then(|w| text.get(left..w.start))
+        .unwrap_or("")
 }
 
 /// Extends over unit, postcode, city and country; says whether a postcode or unit was among them.
@@ -276,9 +393,18 @@ fn grow(text: &str, words: &[Word<'_>], from: usize) -> (usize, bool) {
     let mut j = from;
     while let Some(word) = words.get(j) {
         let between = gap(text, words, j);
-        let ended = words.get(j - 1).is_some_and(|w| w.text.ends_with('.') && w.text.len() > 5 && !w.is(UNIT) && !has_suffix(w.text));
-        let between = between.strip_prefix('.').filter(|rest| rest.starts_with(['\n', ','])).unwrap_or(between);
-        let fits = between.chars().all(|c| matches!(c, ' ' | ',' | '\n' | '\r' | '(' | ')' | '/' | '>' | '-')) && between.matches('\n').count() <= 1 && !between.contains('>');
+        let ended = words.get(j - 1).is_some_and(|w| {
+            w.text.ends_with('.') && w.text.len() > 5 && !w.is(UNIT) && !has_suffix(w.text)
+        });
+        let between = between
+            .strip_prefix('.')
+            .filter(|rest| rest.starts_with(['\n', ',']))
+            .unwrap_or(between);
+        let fits = between
+            .chars()
+            .all(|c| matches!(c, ' ' | ',' | '\n' | '\r' | '(' | ')' | '/' | '>' | '-'))
+            && between.matches('\n').count() <= 1
+            && !between.contains('>');
         if !fits || ended || j > from + 14 {
             break;
         }
@@ -308,25 +434,36 @@ fn is_postcode(word: &str) -> bool {
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let upper = word.bytes().filter(u8::is_ascii_uppercase).count();
     let dash = word.bytes().filter(|b| *b == b'-').count();
-    digits >= 1 && digits + upper + dash == word.len() && (2..=10).contains(&word.len()) && dash <= 1
+    digits >= 1
+        && digits + upper + dash == word.len()
+        && (2..=10).contains(&word.len())
+        && dash <= 1
 }
 
 /// Takes in what belongs to the address before its core: a unit, the words of a street's name.
 fn lead_in(text: &str, words: &[Word<'_>], i: usize, start: usize) -> usize {
     let mut from = start;
     // `Apt. 515 738 Coleman Tarn`, `Level 9 788 …`, `Studio 21, Wilson Port`.
-    if let (Some(unit), Some(number)) = (i.checked_sub(2).and_then(|k| words.get(k)), i.checked_sub(1).and_then(|k| words.get(k)))
-        && unit.is(UNIT)
+    if let (Some(unit), Some(number)) = (
+        i.checked_sub(2).and_then(|k| words.get(k)),
+        i.checked_sub(1).and_then(|k| words.get(k)),
+    ) && unit.is(UNIT)
         && is_number(number.text)
     {
         from = unit.start;
-    } else if !words.get(i).is_some_and(|w| is_number(w.text) || w.is(OPENER)) {
+    } else if !words
+        .get(i)
+        .is_some_and(|w| is_number(w.text) || w.is(OPENER))
+    {
         // `Gustav Pauligin bulevardi`: capitalised words directly before.
         let mut k = i;
         while let Some(word) = k.checked_sub(1).and_then(|k| words.get(k)) {
             let joined = gap(text, words, k);
             let number = is_number(word.text) && (joined == " " || joined == ", ");
-            if i - k >= 3 || joined != " " && !number || !(is_capital(word.text) && !is_opening(word.text) || number) {
+            if i - k >= 3
+                || joined != " " && !number
+                || !(is_capital(word.text) && !is_opening(word.text) || number)
+            {
                 break;
             }
             from = word.start;
@@ -341,7 +478,24 @@ fn lead_in(text: &str, words: &[Word<'_>], i: usize, start: usize) -> usize {
 
 /// Words that open a sentence rather than a street's name.
 fn is_opening(word: &str) -> bool {
-    matches!(word, "The" | "At" | "In" | "On" | "To" | "From" | "Address" | "Adresse" | "Anschrift" | "Our" | "My" | "Ship" | "Visit" | "Meet" | "Send")
+    matches!(
+        word,
+        "The"
+            | "At"
+            | "In"
+            | "On"
+            | "To"
+            | "From"
+            | "Address"
+            | "Adresse"
+            | "Anschrift"
+            | "Our"
+            | "My"
+            | "Ship"
+            | "Visit"
+            | "Meet"
+            | "Send"
+    )
 }
 
 /// From the prefecture to the last number or building.
@@ -357,15 +511,27 @@ fn japanese(text: &str, found: &mut Vec<Found>) {
         }
         if let Some(from) = start {
             if inside {
-                marks += usize::from(matches!(c, '県' | '都' | '府' | '道' | '市' | '区' | '町' | '村' | '丁' | '番' | '号'));
+                marks += usize::from(matches!(
+                    c,
+                    '県' | '都' | '府' | '道' | '市' | '区' | '町' | '村' | '丁' | '番' | '号'
+                ));
                 if c != ' ' {
                     end = i + c.len_utf8();
                 }
             }
             let last = i + c.len_utf8() == text.len();
             if !inside || last {
-                if marks >= 3 && text.get(from..end).is_some_and(|t| t.bytes().any(|b| b.is_ascii_digit())) {
-                    found.push(Found { start: from, end, entity: Entity::Address, rank: 79 });
+                if marks >= 3
+                    && text
+                        .get(from..end)
+                        .is_some_and(|t| t.bytes().any(|b| b.is_ascii_digit()))
+                {
+                    found.push(Found {
+                        start: from,
+                        end,
+                        entity: Entity::Address,
+                        rank: 79,
+                    });
                 }
                 start = None;
             }
@@ -375,7 +541,10 @@ fn japanese(text: &str, found: &mut Vec<Found>) {
 
 /// Whether a whole value may be an address when its field's name says so.
 pub(super) fn is_plausible(text: &str) -> bool {
-    text.chars().any(char::is_alphabetic) && text.chars().any(|c| c.is_ascii_digit()) && text.len() >= 6 && !text.contains(['@', '{', '='])
+    text.chars().any(char::is_alphabetic)
+        && text.chars().any(|c| c.is_ascii_digit())
+        && text.len() >= 6
+        && !text.contains(['@', '{', '='])
 }
 
 #[cfg(test)]
@@ -391,21 +560,44 @@ mod tests {
     #[test]
     fn streets_of_many_lands_are_found() {
         for text in [
-            "742 Canary Birdcage Lane", "8218 Main St, Nairobi", "Hauptstraße 5, 10115 Berlin", "Keplersvej 436", "7 Barry Mills",
-            "39, rue de Bailly, 15788 Hamon", "029 Elizabeth Ranch, Port Jessicamouth, MP 19703", "Samuel-Rössler-Gasse 544, 4446 Leoben",
-            "Casperstraat 234, 9540 TY, Beuningen Gld", "Rapakivenkuja 2", "Calle Mayor 5", "Gustav Pauligin bulevardi 7, 17341 Ruovesi",
-            "石川県羽村市小入18丁目20番18号", "PSC 2721, Box 8637\nAPO AA 06259",
+            "742 Canary Birdcage Lane",
+            "8218 Main St, Nairobi",
+            "Hauptstraße 5, 10115 Berlin",
+            "Keplersvej 436",
+            "7 Barry Mills",
+            "39, rue de Bailly, 15788 Hamon",
+            "029 Elizabeth Ranch, Port Jessicamouth, MP 19703",
+            "Samuel-Rössler-Gasse 544, 4446 Leoben",
+            "Casperstraat 234, 9540 TY, Beuningen Gld",
+            "Rapakivenkuja 2",
+            "Calle Mayor 5",
+            "Gustav Pauligin bulevardi 7, 17341 Ruovesi",
+            "石川県羽村市小入18丁目20番18号",
+            "PSC 2721, Box 8637\nAPO AA 06259",
         ] {
             assert_eq!(found(text), [text]);
         }
-        assert_eq!(found("Please ship to 221B Baker Street, London NW1 6XE. Thanks"), ["221B Baker Street, London NW1 6XE"]);
+        assert_eq!(
+            found("Please ship to 221B Baker Street, London NW1 6XE. Thanks"),
+            ["221B Baker Street, London NW1 6XE"]
+        );
     }
 
     #[test]
     fn counts_versions_and_titles_are_left() {
         for text in [
-            "Mac OS X 10.15", "Flight LH 1234 gate A22 boarding 18:45", "Rendered 42 items in 12.5ms", "iPhone 14 Pro", "Windows 10", "3 Point Shot made",
-            "Train ICE 597 delayed by 15 min", "Levi's 501 Original", "Floor 3", "Page 3/12", "Invoice 2024/001234 due in 30 days", "Dell XPS 13",
+            "Mac OS X 10.15",
+            "Flight LH 1234 gate A22 boarding 18:45",
+            "Rendered 42 items in 12.5ms",
+            "iPhone 14 Pro",
+            "Windows 10",
+            "3 Point Shot made",
+            "Train ICE 597 delayed by 15 min",
+            "Levi's 501 Original",
+            "Floor 3",
+            "Page 3/12",
+            "Invoice 2024/001234 due in 30 days",
+            "Dell XPS 13",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }

@@ -19,22 +19,35 @@ pub(super) const CALENDAR: u8 = 1 << 4;
 /// Means so much else that a tail must prove the street.
 pub(super) const RISKY: u8 = 1 << 5;
 
-static WORDS: LazyLock<HashMap<&'static str, u8, foldhash::fast::FixedState>> = LazyLock::new(|| {
-    let mut words = HashMap::default();
-    for (list, flag) in [(STREETS, STREET), (WEAK_STREETS, WEAK), (RISKY_STREETS, WEAK | RISKY), (OPENERS, OPENER), (UNITS, UNIT), (CALENDAR_WORDS, CALENDAR)] {
-        for word in list {
-            *words.entry(word.trim_end_matches('.')).or_insert(0) |= flag;
+static WORDS: LazyLock<HashMap<&'static str, u8, foldhash::fast::FixedState>> =
+    LazyLock::new(|| {
+        let mut words = HashMap::default();
+        for (list, flag) in [
+            (STREETS, STREET),
+            (WEAK_STREETS, WEAK),
+            (RISKY_STREETS, WEAK | RISKY),
+            (OPENERS, OPENER),
+            (UNITS, UNIT),
+            (CALENDAR_WORDS, CALENDAR),
+        ] {
+            for word in list {
+                *words.entry(word.trim_end_matches('.')).or_insert(0) |= flag;
+            }
         }
-    }
-    words
-});
+        words
+    });
 
 /// The lists that a lower-case word, without its full stop, stands in.
 pub(super) fn flags(word: &str) -> u8 {
-    if word.is_empty() || word.len() > 16 { 0 } else { WORDS.get(word).copied().unwrap_or(0) }
+    if word.is_empty() || word.len() > 16 {
+        0
+    } else {
+        WORDS.get(word).copied().unwrap_or(0)
+    }
 }
 
 /// Endings of English streets that mean little else.
+#[rustfmt::skip]
 const STREETS: &[&str] = &[
     "street", "st", "avenue", "ave", "av", "road", "rd", "lane", "ln", "drive", "dr", "boulevard", "blvd", "court", "ct", "place", "pl",
     "terrace", "close", "crescent", "gardens", "grove", "highway", "hwy", "parkway", "pkwy", "square", "walk", "row", "hill", "alley",
@@ -42,6 +55,7 @@ const STREETS: &[&str] = &[
     "freeway", "stravenue", "trafficway", "throughway", "motorway", "overpass", "underpass", "route", "courts", "drives", "roads", "streets",
 ];
 /// Endings that mean much else, too: they need a tail, or to be all there is.
+#[rustfmt::skip]
 const WEAK_STREETS: &[&str] = &[
     "ranch", "unions", "union", "mills", "mill", "garden", "island", "islands", "slope", "tarn", "triangle", "cape", "port", "ports", "extensions",
     "extension", "branch", "bridge", "brook", "brooks", "burg", "burgs", "bypass", "camp", "canyon",   "cliff", "cliffs", 
@@ -58,6 +72,7 @@ const WEAK_STREETS: &[&str] = &[
     "fairway", "distributor", "crossway", "colonnade", "brow", "boardwalk", "amble", "arcade", "grange", "glade", "gully", "vale", "trunkway", "circlet", "circus",
 ];
 /// Endings of one-word streets of the continent.
+#[rustfmt::skip]
 pub(super) const SUFFIXES: &[&str] = &[
     "straße", "strasse", "str", "gasse", "weg", "platz", "allee", "damm", "straat", "laan", "plein", "gade", "vej", "gatan", "vägen", "katu", "kuja",
     "bulevardi", "boulevard", "polku", "kade", "dreef", "steeg", "singel", "gracht", "ring", "ufer", "vænget", "veien", "vegen", "gata", "gaten", "stræde",
@@ -65,24 +80,28 @@ pub(super) const SUFFIXES: &[&str] = &[
     "prisgade", "gate", "vei", "veg", "tänav", "iela", "cesta", "kapu", "útja", "backen", "stigen", "gränd", "torget", "plads", "sgade", "raitti", "tori", "penger", "ranta", "lei", "markstraat", "berg", "park",
 ];
 /// Words that open a street's name.
+#[rustfmt::skip]
 const OPENERS: &[&str] = &[
     "rue", "avenue", "chemin", "boulevard", "impasse", "allée", "allee", "quai", "cours", "via", "viale", "piazza", "corso", "vicolo", "largo", "strada",
     "incrocio", "borgo", "contrada", "calle", "avenida", "paseo", "plaza", "camino", "carrer", "ronda", "glorieta", "cuesta", "pasaje", "acceso", "urbanización",
     "urbanizacion", "cañada", "callejón", "rambla", "alameda", "pasadizo", "vial", "ulica", "ul.", "aleja", "al.", "plac", "rua", "travessa", "praça", "estrada", "rodovia", "condomínio",
     "conjunto", "núcleo", "loteamento", "vila", "vale", "viela", "quadra", "jardim", "setor", "sítio", "residencial", "recanto", "praia", "passarela", "parque", "morro", "ladeira", "lagoa", "lago",
     "favela", "feira", "fazenda", "estação", "esplanada", "distrito", "colônia", "chácara", "campo", "área", "aeroporto", "trecho", "trevo",
-    "am", "an der", "im", "auf", "str.", "улица", "ул.", "проспект", "пр.", "пер.", "вулиця", "вул.", "rotonda", "piazzale", "pl.", "os.", "canale", "vereda", "pátio", "núcleo", "rodovia", "trevo", "aldeia", "place", "passage", "route", "pasaje", "circuito",
+    "am", "an der", "im", "auf", "str.", "улица", "ул.", "проспект", "пр.", "пер.", "вулиця", "вул.", "rotonda", "piazzale", "pl.", "canale", "vereda", "pátio", "núcleo", "rodovia", "trevo", "aldeia", "place", "passage", "route", "pasaje", "circuito",
     "canal", "stretto", "viadotto", "põik",
 ];
 /// What names a part of a building.
+#[rustfmt::skip]
 const UNITS: &[&str] = &["apt", "apt.", "suite", "ste", "ste.", "unit", "flat", "studio", "level", "floor", "box", "room", "apartment", "lgh", "piso", "esc."];
 /// Words inside names of places, in lower case.
+#[rustfmt::skip]
 pub(super) const JOINERS: &[&str] = &[
     "de", "du", "des", "la", "le", "les", "del", "della", "di", "da", "do", "dos", "das", "van", "von", "der", "den", "am", "an", "im", "bei", "ob", "of", "and", "y", "e",
     "sur", "sous", "en", "aux", "à", "u", "v", "nad", "i", "in", "the", "nan", "gld", "bin", "al", "el", "los", "las", "och", "na",
 ];
 
 /// Days and months, which stand between numbers as streets do.
+#[rustfmt::skip]
 const CALENDAR_WORDS: &[&str] = &[
         "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "mon", "tue", "wed", "thu", "fri", "sat", "sun", "january",
         "february", "march", "april", "june", "july", "august", "september", "october", "november", "december", "monday", "tuesday", "wednesday", "thursday",
@@ -90,6 +109,7 @@ const CALENDAR_WORDS: &[&str] = &[
         "juillet", "août", "septembre", "octobre", "novembre", "décembre", "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "octubre",
     ];
 /// Endings of streets that need a tail even when they are all there is.
+#[rustfmt::skip]
 const RISKY_STREETS: &[&str] = &[
     "access", "break", "steps", "turn", "top", "block", "follow", "hub", "view", "views", "point", "points", "pass", "key", "keys", "run", "light", "lights", "rest", "track", "course", "plain",
     "loop", "path", "landing", "trace", "ways", "center", "centers", "club", "mission", "approach", "bend", "bowl", "strip", "round", "rotary", "subway", "pathway", "interchange", "deviation", "outlook",

@@ -34,6 +34,10 @@ pub(super) const PLUS: u16 = 1 << 13;
 /// The class of each byte.
 pub(super) static CLASS: [u16; 256] = classes();
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the index runs over the table's own length"
+)]
 const fn classes() -> [u16; 256] {
     let mut table = [0; 256];
     let mut at = 0;
@@ -121,7 +125,8 @@ pub(super) fn word_before(bytes: &[u8], until: usize, window: usize, words: &[&s
         if !is_word(before(bytes, i)) || before(bytes, i) == b'_' {
             let rest = part(bytes, i, until);
             if words.iter().any(|word| {
-                rest.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+                rest.get(..word.len())
+                    .is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
             }) {
                 return true;
             }
@@ -133,9 +138,12 @@ pub(super) fn word_before(bytes: &[u8], until: usize, window: usize, words: &[&s
 
 /// The value of a run of ASCII digits, saturating.
 pub(super) fn number(digits: &[u8]) -> u64 {
-    digits.iter().filter(|b| b.is_ascii_digit()).fold(0_u64, |n, b| {
-        n.saturating_mul(10).saturating_add(u64::from(b - b'0'))
-    })
+    digits
+        .iter()
+        .filter(|b| b.is_ascii_digit())
+        .fold(0_u64, |n, b| {
+            n.saturating_mul(10).saturating_add(u64::from(b - b'0'))
+        })
 }
 
 /// The byte two before `at`, or a blank.

@@ -6,6 +6,7 @@ use super::Entity;
 use super::bytes::{at, before, is_word, number, part, skip};
 use super::scan::Found;
 
+#[rustfmt::skip]
 const BIRTH_WORDS: &[&str] = &[
     "born", "birth", "dob", "bday", "né le", "née le", "né(e)", "nacimiento", "nacid", "naissance", "nascita",
     "nato il", "nata il", "nascimento", "nascid", "geboren", "geb.", "geburts", "geboortedatum", "geboren op",
@@ -13,6 +14,7 @@ const BIRTH_WORDS: &[&str] = &[
     "doğum", "生年月日", "出生", "d.o.b",
 ];
 
+#[rustfmt::skip]
 const MONTHS: &[&str] = &[
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "mai", "okt", "dez", "ene",
     "abr", "ago", "dic", "fév", "avr", "aoû", "déc", "mär", "gen", "mag", "giu", "lug", "set", "ott", "juin", "juil",
@@ -26,10 +28,18 @@ pub(super) fn birth_dates(text: &str, found: &mut Vec<Found>) {
         if i < done || !starts_birth_word(c) {
             continue;
         }
-        let Some(word) = BIRTH_WORDS.iter().find(|word| starts_with_folded(text.get(i..).unwrap_or(""), word)) else {
+        let Some(word) = BIRTH_WORDS
+            .iter()
+            .find(|word| starts_with_folded(text.get(i..).unwrap_or(""), word))
+        else {
             continue;
         };
-        if c.is_ascii() && is_word(before(bytes, i)) && before(bytes, i) != b'_' && *word != "birth" && *word != "bday" {
+        if c.is_ascii()
+            && is_word(before(bytes, i))
+            && before(bytes, i) != b'_'
+            && *word != "birth"
+            && *word != "bday"
+        {
             continue;
         }
         let from = i + word.len();
@@ -40,7 +50,12 @@ pub(super) fn birth_dates(text: &str, found: &mut Vec<Found>) {
                 && !is_word(before(bytes, j))
                 && let Some(end) = date_end(text, j)
             {
-                found.push(Found { start: j, end, entity: Entity::DateOfBirth, rank: 84 });
+                found.push(Found {
+                    start: j,
+                    end,
+                    entity: Entity::DateOfBirth,
+                    rank: 84,
+                });
                 done = end;
                 break;
             }
@@ -50,12 +65,17 @@ pub(super) fn birth_dates(text: &str, found: &mut Vec<Found>) {
 }
 
 fn starts_birth_word(c: char) -> bool {
-    matches!(c.to_ascii_lowercase(), 'b' | 'd' | 'n' | 'g' | 'u' | 's' | 'f') || !c.is_ascii()
+    matches!(
+        c.to_ascii_lowercase(),
+        'b' | 'd' | 'n' | 'g' | 'u' | 's' | 'f'
+    ) || !c.is_ascii()
 }
 
 /// Case-insensitive prefix for ASCII; other characters as they are.
 fn starts_with_folded(text: &str, word: &str) -> bool {
-    text.as_bytes().get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+    text.as_bytes()
+        .get(..word.len())
+        .is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// The end of a date that begins at `from`: numeric with `-`, `/`, `.`, or with a month's name.
@@ -68,7 +88,12 @@ pub(super) fn date_end(text: &str, from: usize) -> Option<usize> {
             let b = skip(bytes, a + 1, |b| b.is_ascii_digit());
             if at(bytes, b) == mark && at(bytes, b + 1).is_ascii_digit() {
                 let c = skip(bytes, b + 1, |b| b.is_ascii_digit());
-                return is_calendar(part(bytes, from, a), part(bytes, a + 1, b), part(bytes, b + 1, c)).then_some(c);
+                return is_calendar(
+                    part(bytes, from, a),
+                    part(bytes, a + 1, b),
+                    part(bytes, b + 1, c),
+                )
+                .then_some(c);
             }
             // `22.-`-less forms: `3.May 1990` falls through to the month below.
         }
@@ -79,7 +104,12 @@ pub(super) fn date_end(text: &str, from: usize) -> Option<usize> {
         if a - from > 2 {
             return None;
         }
-        let mut i = skip(bytes, a, |b| matches!(b, b'.' | b' ' | b's' | b't' | b'h' | b'n' | b'd' | b'r' | b'-'));
+        let mut i = skip(bytes, a, |b| {
+            matches!(
+                b,
+                b'.' | b' ' | b's' | b't' | b'h' | b'n' | b'd' | b'r' | b'-'
+            )
+        });
         for filler in ["of ", "de "] {
             if starts_with_folded(text.get(i..)?, filler) {
                 i += filler.len();
@@ -98,7 +128,9 @@ pub(super) fn date_end(text: &str, from: usize) -> Option<usize> {
     if day == i || day > i + 2 {
         return None;
     }
-    let i = skip(bytes, day, |b| matches!(b, b',' | b' ' | b's' | b't' | b'h' | b'n' | b'd' | b'r'));
+    let i = skip(bytes, day, |b| {
+        matches!(b, b',' | b' ' | b's' | b't' | b'h' | b'n' | b'd' | b'r')
+    });
     year_end(bytes, i)
 }
 
@@ -120,7 +152,10 @@ fn year_end(bytes: &[u8], from: usize) -> Option<usize> {
 fn month_end(text: &str, from: usize) -> Option<usize> {
     let rest = text.get(from..)?;
     MONTHS.iter().find(|m| starts_with_folded(rest, m))?;
-    let len = rest.char_indices().find(|(_, c)| !c.is_alphabetic()).map_or(rest.len(), |(i, _)| i);
+    let len = rest
+        .char_indices()
+        .find(|(_, c)| !c.is_alphabetic())
+        .map_or(rest.len(), |(i, _)| i);
     (3..=12).contains(&len).then_some(from + len)
 }
 
@@ -128,8 +163,10 @@ fn month_end(text: &str, from: usize) -> Option<usize> {
 fn is_calendar(a: &[u8], b: &[u8], c: &[u8]) -> bool {
     let (x, y, z) = (number(a), number(b), number(c));
     let year = |n: u64, len: usize| len == 4 && (1880..2100).contains(&n);
-    let pair = |p: u64, q: u64| (1..=31).contains(&p) && (1..=31).contains(&q) && (p <= 12 || q <= 12);
-    a.len() <= 4 && b.len() <= 2
+    let pair =
+        |p: u64, q: u64| (1..=31).contains(&p) && (1..=31).contains(&q) && (p <= 12 || q <= 12);
+    a.len() <= 4
+        && b.len() <= 2
         && (year(x, a.len()) && pair(y, z) && c.len() <= 2
             || year(z, c.len()) && pair(x, y) && a.len() <= 2
             || a.len() == 2 && b.len() == 2 && c.len() == 2 && (pair(x, y) || pair(y, z)))
@@ -139,7 +176,10 @@ fn is_calendar(a: &[u8], b: &[u8], c: &[u8]) -> bool {
 pub(super) fn is_date(text: &str) -> bool {
     let bytes = text.as_bytes();
     match date_end(text, 0) {
-        Some(end) => end == bytes.len() || matches!(at(bytes, end), b'T' | b' ') && at(bytes, end + 1).is_ascii_digit(),
+        Some(end) => {
+            end == bytes.len()
+                || matches!(at(bytes, end), b'T' | b' ') && at(bytes, end + 1).is_ascii_digit()
+        }
         None => {
             bytes.len() == 8
                 && bytes.iter().all(u8::is_ascii_digit)
@@ -160,15 +200,28 @@ mod tests {
             out.first().map(|f| text[f.start..f.end].to_owned())
         };
         for (text, date) in [
-            ("born on April 20, 1960", "April 20, 1960"), ("né le 22/08/1969", "22/08/1969"),
-            ("fecha de nacimiento: 18 Mar 1984", "18 Mar 1984"), ("DOB: 1993-01-29", "1993-01-29"),
-            ("\"date_of_birth\":\"1990-05-03\"", "1990-05-03"), ("geboren am 3. Mai 1990 in Köln", "3. Mai 1990"),
+            ("born on April 20, 1960", "April 20, 1960"),
+            ("né le 22/08/1969", "22/08/1969"),
+            ("fecha de nacimiento: 18 Mar 1984", "18 Mar 1984"),
+            ("DOB: 1993-01-29", "1993-01-29"),
+            ("\"date_of_birth\":\"1990-05-03\"", "1990-05-03"),
+            ("geboren am 3. Mai 1990 in Köln", "3. Mai 1990"),
         ] {
             assert_eq!(found(text).as_deref(), Some(date), "{text}");
         }
-        for text in ["deployed on 25 May 2020", "last seen 2021-03-07 07:07", "2018-05-23T00:42:34Z", "born to run 2.0"] {
+        for text in [
+            "deployed on 25 May 2020",
+            "last seen 2021-03-07 07:07",
+            "2018-05-23T00:42:34Z",
+            "born to run 2.0",
+        ] {
             assert_eq!(found(text), None, "{text}");
         }
-        assert!(is_date("1984-03-12") && is_date("19.12.1987") && !is_date("1.2.3") && is_date("19841231"));
+        assert!(
+            is_date("1984-03-12")
+                && is_date("19.12.1987")
+                && !is_date("1.2.3")
+                && is_date("19841231")
+        );
     }
 }

@@ -11,6 +11,7 @@ use super::bytes::{at, before, part};
 use super::scan::Found;
 
 /// Endings of file names that are no top-level domains.
+#[rustfmt::skip]
 const FILE_ENDINGS: &[&str] = &[
     "png", "webp", "jpg", "jpeg", "gif", "svg", "exe", "dll", "js", "mjs", "cjs", "jsx", "ts", "tsx", "css",
     "scss", "less", "html", "htm", "json", "xml", "yaml", "yml", "txt", "pdf", "tgz", "gz", "whl", "jar",
@@ -31,7 +32,12 @@ pub(super) fn emails(text: &str, found: &mut Vec<Found>) {
             continue;
         }
         if let Some(end) = domain_end(text, mark + 1) {
-            found.push(Found { start, end, entity: Entity::Email, rank: 90 });
+            found.push(Found {
+                start,
+                end,
+                entity: Entity::Email,
+                rank: 90,
+            });
         }
     }
 }
@@ -46,18 +52,30 @@ fn local_start(text: &str, floor: usize, mark: usize) -> Option<usize> {
     let head = text.get(floor..mark)?;
     for (i, c) in head.char_indices().rev() {
         let fits = c.is_ascii_alphanumeric()
-            || matches!(c, '.' | '_' | '-' | '+' | '%' | '\'' | '~' | '!' | '#' | '$' | '*' | '^' | '`')
+            || matches!(
+                c,
+                '.' | '_' | '-' | '+' | '%' | '\'' | '~' | '!' | '#' | '$' | '*' | '^' | '`'
+            )
             || (!c.is_ascii() && (c.is_alphanumeric() || is_mark(c)));
         if !fits {
             break;
         }
         start = floor + i;
     }
-    while start < mark && matches!(at(bytes, start), b'.' | b'-' | b'\'' | b'%' | b'~' | b'!' | b'#' | b'$' | b'*' | b'^' | b'`') {
+    while start < mark
+        && matches!(
+            at(bytes, start),
+            b'.' | b'-' | b'\'' | b'%' | b'~' | b'!' | b'#' | b'$' | b'*' | b'^' | b'`'
+        )
+    {
         start += 1;
     }
     let local = part(bytes, start, mark);
-    (!local.is_empty() && local.iter().any(|b| b.is_ascii_alphanumeric() || *b >= 0x80) && before(bytes, mark) != b'.')
+    (!local.is_empty()
+        && local
+            .iter()
+            .any(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
+        && before(bytes, mark) != b'.')
         .then_some(start)
 }
 
@@ -85,8 +103,12 @@ fn is_userinfo(bytes: &[u8], start: usize, mark: usize) -> bool {
     if head.last() != Some(&b':') || mark == start {
         return false;
     }
-    let user = head.iter().rposition(|b| matches!(b, b'/' | b' ' | b'"' | b'\''));
-    user.is_some_and(|i| head.get(i) == Some(&b'/') && i >= 2 && head.get(i - 2..=i) == Some(b"://"))
+    let user = head
+        .iter()
+        .rposition(|b| matches!(b, b'/' | b' ' | b'"' | b'\''));
+    user.is_some_and(|i| {
+        head.get(i) == Some(&b'/') && i >= 2 && head.get(i - 2..=i) == Some(b"://")
+    })
 }
 
 /// The end of the domain that begins at `from`.
@@ -105,7 +127,10 @@ fn domain_end(text: &str, from: usize) -> Option<usize> {
     loop {
         let next = chars.peek().copied();
         let inside = next.is_some_and(|(at, c)| {
-            at < 254 && (c.is_ascii_alphanumeric() || c == '-' || (!c.is_ascii() && (c.is_alphanumeric() || is_mark(c))))
+            at < 254
+                && (c.is_ascii_alphanumeric()
+                    || c == '-'
+                    || (!c.is_ascii() && (c.is_alphanumeric() || is_mark(c))))
         });
         if inside {
             if let Some((at, c)) = chars.next() {
@@ -117,7 +142,10 @@ fn domain_end(text: &str, from: usize) -> Option<usize> {
         if label.is_empty() || label.len() > 63 || label.starts_with('-') {
             break;
         }
-        let numeric = label.trim_start_matches('v').bytes().all(|b| b.is_ascii_digit());
+        let numeric = label
+            .trim_start_matches('v')
+            .bytes()
+            .all(|b| b.is_ascii_digit());
         labels += 1;
         if labels == 1 {
             first_numeric = numeric;
@@ -150,15 +178,23 @@ fn is_top_level(label: &str) -> bool {
         return false;
     }
     if label.is_ascii() {
-        (label.bytes().all(|b| b.is_ascii_alphabetic()) || label.get(..4).is_some_and(|x| x.eq_ignore_ascii_case("xn--")))
-            && !FILE_ENDINGS.iter().any(|ending| label.eq_ignore_ascii_case(ending))
+        (label.bytes().all(|b| b.is_ascii_alphabetic())
+            || label
+                .get(..4)
+                .is_some_and(|x| x.eq_ignore_ascii_case("xn--")))
+            && !FILE_ENDINGS
+                .iter()
+                .any(|ending| label.eq_ignore_ascii_case(ending))
     } else {
         label.chars().all(|c| c.is_alphabetic() || is_mark(c)) && label.chars().count() >= 2
     }
 }
 
 fn literal_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let close = part(bytes, from, from + 64).iter().position(|b| *b == b']')? + from;
+    let close = part(bytes, from, from + 64)
+        .iter()
+        .position(|b| *b == b']')?
+        + from;
     let inner = std::str::from_utf8(part(bytes, from + 1, close)).ok()?;
     let address = inner.strip_prefix("IPv6:").unwrap_or(inner);
     address.parse::<std::net::IpAddr>().ok().map(|_| close + 1)
@@ -177,13 +213,25 @@ mod tests {
     #[test]
     fn addresses_are_found_wherever_they_stand() {
         for (text, address) in [
-            ("mail jane.doe+x@mail.example.co.uk, please", "jane.doe+x@mail.example.co.uk"),
-            ("<a href=\"mailto:b.o'albers@example.co\">", "b.o'albers@example.co"),
+            (
+                "mail jane.doe+x@mail.example.co.uk, please",
+                "jane.doe+x@mail.example.co.uk",
+            ),
+            (
+                "<a href=\"mailto:b.o'albers@example.co\">",
+                "b.o'albers@example.co",
+            ),
             ("Duplicate entry 'zoe1972@qq.com' for key", "zoe1972@qq.com"),
-            ("email=lars%davids@outlook.com&plan=pro", "lars%davids@outlook.com"),
+            (
+                "email=lars%davids@outlook.com&plan=pro",
+                "lars%davids@outlook.com",
+            ),
             ("a_l@bücher.example", "a_l@bücher.example"),
             ("用户@例子.广告", "用户@例子.广告"),
-            ("\"much.more unusual\"@example.com", "\"much.more unusual\"@example.com"),
+            (
+                "\"much.more unusual\"@example.com",
+                "\"much.more unusual\"@example.com",
+            ),
             ("sent to x@libero.it.", "x@libero.it"),
             ("test@[192.0.2.1]", "test@[192.0.2.1]"),
             ("first.last@123.com", "first.last@123.com"),
@@ -195,9 +243,20 @@ mod tests {
     #[test]
     fn at_signs_of_other_trades_are_left() {
         for text in [
-            "left-pad@1.3.0", "@angular/core", "icon@3x.webp", "com.example.User@7852e922", "user@", "5 @ $3.99",
-            "@media (max-width: 600px)", "pkg@npm:other@1.4.1", "test@[1.2.3.4", "bin@latest.exe", "@click.prevent",
-            "my-app@26.5.15-rc.next", "postgres://root:secret@db.example.com/app", "a@b",
+            "left-pad@1.3.0",
+            "@angular/core",
+            "icon@3x.webp",
+            "com.example.User@7852e922",
+            "user@",
+            "5 @ $3.99",
+            "@media (max-width: 600px)",
+            "pkg@npm:other@1.4.1",
+            "test@[1.2.3.4",
+            "bin@latest.exe",
+            "@click.prevent",
+            "my-app@26.5.15-rc.next",
+            "postgres://root:secret@db.example.com/app",
+            "a@b",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }
@@ -205,8 +264,16 @@ mod tests {
 
     #[test]
     fn agrees_with_a_plain_expression_on_plain_addresses() {
-        let oracle = regex::Regex::new(r"[a-z0-9]+(?:[._+-][a-z0-9]+)*@[a-z0-9]+(?:\.[a-z0-9]+)*\.(?:com|org|de)\b").unwrap();
-        for text in ["x a.b@c.org y d-e@f.com", "a@b.de,c@d.de", "no", "a+b_c@sub.mail.com/inbox"] {
+        let oracle = regex::Regex::new(
+            r"[a-z0-9]+(?:[._+-][a-z0-9]+)*@[a-z0-9]+(?:\.[a-z0-9]+)*\.(?:com|org|de)\b",
+        )
+        .unwrap();
+        for text in [
+            "x a.b@c.org y d-e@f.com",
+            "a@b.de,c@d.de",
+            "no",
+            "a+b_c@sub.mail.com/inbox",
+        ] {
             let expected: Vec<_> = oracle.find_iter(text).map(|m| m.as_str()).collect();
             assert_eq!(found(text), expected, "{text}");
         }

@@ -33,8 +33,14 @@ impl Folded {
 
 /// The folded copy; `None` when nothing is disguised.
 pub(super) fn fold(text: &str) -> Option<Folded> {
-    let first = text.char_indices().find(|(i, c)| is_disguise(text, *i, *c))?.0;
-    let mut out = Folded { text: String::with_capacity(text.len()), origin: Vec::with_capacity(text.len()) };
+    let first = text
+        .char_indices()
+        .find(|(i, c)| is_disguise(text, *i, *c))?
+        .0;
+    let mut out = Folded {
+        text: String::with_capacity(text.len()),
+        origin: Vec::with_capacity(text.len()),
+    };
     let mut i = 0;
     let mut changed = false;
     while let Some(c) = text.get(i..).and_then(|rest| rest.chars().next()) {
@@ -84,7 +90,9 @@ pub(super) fn is_invisible(c: char) -> bool {
 /// Blanks, dashes and digits of other scripts as their ASCII forms.
 fn plain(c: char) -> Option<char> {
     match c {
-        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => Some(' '),
+        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => {
+            Some(' ')
+        }
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => Some('-'),
         '\u{3002}' | '\u{ff61}' | '\u{2024}' => Some('.'),
         _ => {
@@ -92,7 +100,9 @@ fn plain(c: char) -> Option<char> {
                 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xe50, 0xed0, 0xf20, 0x1040,
             ];
             let code = u32::from(c);
-            let zero = ZEROS.iter().find(|zero| (**zero..**zero + 10).contains(&code))?;
+            let zero = ZEROS
+                .iter()
+                .find(|zero| (**zero..**zero + 10).contains(&code))?;
             char::from_digit(code - zero, 10)
         }
     }
@@ -125,20 +135,33 @@ fn escape(text: &str, i: usize, c: char) -> Option<(char, usize)> {
 
 fn hex(bytes: &[u8], from: usize, len: usize) -> Option<u32> {
     let digits = bytes.get(from..from + len)?;
-    digits.iter().try_fold(0, |n, b| Some(n * 16 + char::from(*b).to_digit(16)?))
+    digits
+        .iter()
+        .try_fold(0, |n, b| Some(n * 16 + char::from(*b).to_digit(16)?))
 }
 
 fn entity(bytes: &[u8], from: usize) -> Option<(u32, usize)> {
     if at(bytes, from) != b'#' {
         const NAMED: [(&[u8], char); 9] = [
-            (b"commat;", '@'), (b"period;", '.'), (b"colon;", ':'), (b"plus;", '+'), (b"amp;", '&'),
-            (b"lt;", '<'), (b"gt;", '>'), (b"quot;", '"'), (b"sol;", '/'),
+            (b"commat;", '@'),
+            (b"period;", '.'),
+            (b"colon;", ':'),
+            (b"plus;", '+'),
+            (b"amp;", '&'),
+            (b"lt;", '<'),
+            (b"gt;", '>'),
+            (b"quot;", '"'),
+            (b"sol;", '/'),
         ];
         let rest = bytes.get(from..)?;
         let (name, c) = NAMED.iter().find(|(name, _)| rest.starts_with(name))?;
         return Some((u32::from(*c), from + name.len()));
     }
-    let (radix, start) = if at(bytes, from + 1) | 0x20 == b'x' { (16, from + 2) } else { (10, from + 1) };
+    let (radix, start) = if at(bytes, from + 1) | 0x20 == b'x' {
+        (16, from + 2)
+    } else {
+        (10, from + 1)
+    };
     let mut end = start;
     let mut code: u32 = 0;
     while end < start + 8
@@ -157,13 +180,23 @@ mod tests {
     #[test]
     fn disguises_fold_and_map_back() {
         for (text, plain) in [
-            ("a%40b.de", "a@b.de"), ("a&#64;b.de", "a@b.de"), ("a&#x40;b.de", "a@b.de"),
-            ("a\\u0040b.de", "a@b.de"), ("a＠b．de", "a@b.de"), ("a\u{200b}@b.de", "a@b.de"),
-            ("𝐚@b.de", "a@b.de"), ("+49\u{a0}30", "+49 30"), ("٣٤", "34"),
+            ("a%40b.de", "a@b.de"),
+            ("a&#64;b.de", "a@b.de"),
+            ("a&#x40;b.de", "a@b.de"),
+            ("a\\u0040b.de", "a@b.de"),
+            ("a＠b．de", "a@b.de"),
+            ("a\u{200b}@b.de", "a@b.de"),
+            ("𝐚@b.de", "a@b.de"),
+            ("+49\u{a0}30", "+49 30"),
+            ("٣٤", "34"),
         ] {
             let folded = fold(text).unwrap();
             assert_eq!(folded.text, plain, "{text}");
-            assert_eq!(folded.unfold(0, plain.len()), Some((0, text.len())), "{text}");
+            assert_eq!(
+                folded.unfold(0, plain.len()),
+                Some((0, text.len())),
+                "{text}"
+            );
         }
         for text in ["lars%davids", "plain", "Straße", "100 %", "a&b", "c:\\work"] {
             assert!(fold(text).is_none(), "{text}");

@@ -13,14 +13,20 @@ pub(super) fn coordinates(text: &str, found: &mut Vec<Found>) {
     let bytes = text.as_bytes();
     let mut i = 0;
     while i < bytes.len() {
-        let starts = at(bytes, i).is_ascii_digit() || matches!(at(bytes, i), b'-' | b'+') && at(bytes, i + 1).is_ascii_digit();
+        let starts = at(bytes, i).is_ascii_digit()
+            || matches!(at(bytes, i), b'-' | b'+') && at(bytes, i + 1).is_ascii_digit();
         let ahead = before(bytes, i);
         if !starts || is_word(ahead) && ahead < 0x80 || ahead == b'.' {
             i += 1;
             continue;
         }
         if let Some(end) = angle_pair(text, i).or_else(|| decimal_pair(bytes, i)) {
-            found.push(Found { start: i, end, entity: Entity::Geo, rank: 76 });
+            found.push(Found {
+                start: i,
+                end,
+                entity: Entity::Geo,
+                rank: 76,
+            });
             i = end;
             continue;
         }
@@ -30,16 +36,28 @@ pub(super) fn coordinates(text: &str, found: &mut Vec<Found>) {
 
 /// A decimal number: its value, count of decimals, end.
 fn decimal(bytes: &[u8], from: usize) -> Option<(f64, usize, usize)> {
-    let digits = if matches!(at(bytes, from), b'-' | b'+') { from + 1 } else { from };
+    let digits = if matches!(at(bytes, from), b'-' | b'+') {
+        from + 1
+    } else {
+        from
+    };
     let whole = skip(bytes, digits, |b| b.is_ascii_digit());
     if whole == digits || whole > digits + 3 {
         return None;
     }
-    let end = if at(bytes, whole) == b'.' { skip(bytes, whole + 1, |b| b.is_ascii_digit()) } else { whole };
+    let end = if at(bytes, whole) == b'.' {
+        skip(bytes, whole + 1, |b| b.is_ascii_digit())
+    } else {
+        whole
+    };
     if end > whole + 24 {
         return None;
     }
-    let value = std::str::from_utf8(part(bytes, from, end)).ok()?.trim_start_matches('+').parse().ok()?;
+    let value = std::str::from_utf8(part(bytes, from, end))
+        .ok()?
+        .trim_start_matches('+')
+        .parse()
+        .ok()?;
     Some((value, end.saturating_sub(whole + 1), end))
 }
 
@@ -48,7 +66,10 @@ fn decimal_pair(bytes: &[u8], start: usize) -> Option<usize> {
     if a_decimals < 2 {
         return None;
     }
-    let gap = skip(bytes, a_end, |b| matches!(b, b' ' | b',' | b';' | b'|' | b'/')).min(a_end + 3);
+    let gap = skip(bytes, a_end, |b| {
+        matches!(b, b' ' | b',' | b';' | b'|' | b'/')
+    })
+    .min(a_end + 3);
     let mut second = gap;
     let mut named = false;
     if !(at(bytes, second).is_ascii_digit() || matches!(at(bytes, second), b'-' | b'+')) {
@@ -57,8 +78,14 @@ fn decimal_pair(bytes: &[u8], start: usize) -> Option<usize> {
             return None;
         }
         let near = part(bytes, a_end, a_end + 20);
-        let word = near.windows(2).position(|w| matches!(w, [b'l' | b'L', b'o' | b'n' | b'O' | b'N']))? + a_end;
-        second = skip(bytes, word, |b| b.is_ascii_alphabetic() || matches!(b, b'=' | b':' | b'"' | b' ' | b'\'' | b'\\')).min(word + 16);
+        let word = near
+            .windows(2)
+            .position(|w| matches!(w, [b'l' | b'L', b'o' | b'n' | b'O' | b'N']))?
+            + a_end;
+        second = skip(bytes, word, |b| {
+            b.is_ascii_alphabetic() || matches!(b, b'=' | b':' | b'"' | b' ' | b'\'' | b'\\')
+        })
+        .min(word + 16);
         named = true;
     }
     let (b, b_decimals, end) = decimal(bytes, second)?;
@@ -68,25 +95,47 @@ fn decimal_pair(bytes: &[u8], start: usize) -> Option<usize> {
         return None;
     }
     let after = at(bytes, end);
-    if is_word(after) || after == b'.' || after == b',' && at(bytes, end + 1).is_ascii_digit() && !named
+    if is_word(after)
+        || after == b'.'
+        || after == b',' && at(bytes, end + 1).is_ascii_digit() && !named
         || matches!(after, b'%' | b'x')
-        || part(bytes, end, end + 2) == b", " && (at(bytes, end + 2).is_ascii_digit() || at(bytes, end + 2) == b'-') && !named
+        || part(bytes, end, end + 2) == b", "
+            && (at(bytes, end + 2).is_ascii_digit() || at(bytes, end + 2) == b'-')
+            && !named
     {
         return None;
     }
     // A row of numbers goes on to the left as well.
     let ahead = before(bytes, start);
     if ahead == b',' && second_before(bytes, start).is_ascii_digit()
-        || ahead == b' ' && second_before(bytes, start) == b',' && before(bytes, start.saturating_sub(2)).is_ascii_digit()
+        || ahead == b' '
+            && second_before(bytes, start) == b','
+            && before(bytes, start.saturating_sub(2)).is_ascii_digit()
     {
         return None;
     }
     let in_range = |lat: f64, lng: f64| lat.abs() <= 90.0 && lng.abs() <= 180.0;
-    let fits = if wkt { in_range(b, a) } else { in_range(a, b) || in_range(b, a) && a_decimals >= 5 && b_decimals >= 5 };
-    let called = named || wkt
-        || word_before(bytes, start, 24, &["lat", "geo", "coord", "loc", "pos", "gps", "point", "ll=", "center", "map"]);
+    let fits = if wkt {
+        in_range(b, a)
+    } else {
+        in_range(a, b) || in_range(b, a) && a_decimals >= 5 && b_decimals >= 5
+    };
+    let called = named
+        || wkt
+        || word_before(
+            bytes,
+            start,
+            24,
+            &[
+                "lat", "geo", "coord", "loc", "pos", "gps", "point", "ll=", "center", "map",
+            ],
+        );
     let tiny = a.abs() < 1.0 && b.abs() < 1.0;
-    let fine = if called { a_decimals >= 2 && b_decimals >= 2 } else { a_decimals >= 4 && b_decimals >= 4 && !tiny };
+    let fine = if called {
+        a_decimals >= 2 && b_decimals >= 2
+    } else {
+        a_decimals >= 4 && b_decimals >= 4 && !tiny
+    };
     (fits && fine).then_some(end)
 }
 
@@ -114,7 +163,10 @@ fn angle(text: &str, from: usize) -> Option<usize> {
 
 fn angle_pair(text: &str, start: usize) -> Option<usize> {
     let first = angle(text, start)?;
-    let second = skip(text.as_bytes(), first, |b| matches!(b, b' ' | b',' | b';' | b'/')).min(first + 3);
+    let second = skip(text.as_bytes(), first, |b| {
+        matches!(b, b' ' | b',' | b';' | b'/')
+    })
+    .min(first + 3);
     angle(text, second)
 }
 
@@ -136,10 +188,17 @@ mod tests {
     #[test]
     fn pairs_are_found() {
         for (text, pair) in [
-            ("geo:53.474412,-1.285959", "53.474412,-1.285959"), ("[17.579831,82.883814]", "17.579831,82.883814"),
-            ("POINT(-111.82673 33.34660)", "-111.82673 33.34660"), ("51°7'52.2\"N 7°8'44.0\"E", "51°7'52.2\"N 7°8'44.0\"E"),
-            ("3.2865° N, 99.1497° E", "3.2865° N, 99.1497° E"), ("position=25.921055,-97.480438;accuracy=12", "25.921055,-97.480438"),
-            ("?lat=52.5200&lng=13.4050", "52.5200&lng=13.4050"), ("33.1824, 47.4106", "33.1824, 47.4106"),
+            ("geo:53.474412,-1.285959", "53.474412,-1.285959"),
+            ("[17.579831,82.883814]", "17.579831,82.883814"),
+            ("POINT(-111.82673 33.34660)", "-111.82673 33.34660"),
+            ("51°7'52.2\"N 7°8'44.0\"E", "51°7'52.2\"N 7°8'44.0\"E"),
+            ("3.2865° N, 99.1497° E", "3.2865° N, 99.1497° E"),
+            (
+                "position=25.921055,-97.480438;accuracy=12",
+                "25.921055,-97.480438",
+            ),
+            ("?lat=52.5200&lng=13.4050", "52.5200&lng=13.4050"),
+            ("33.1824, 47.4106", "33.1824, 47.4106"),
         ] {
             assert_eq!(found(text), [pair], "{text}");
         }
@@ -148,8 +207,16 @@ mod tests {
     #[test]
     fn other_pairs_are_left() {
         for text in [
-            "663.6791,2528.9611", "0.168026,0.696049,0.864046", "scroll=1834.00,1058.12", "19.99, 29.99", "1920,1080",
-            "11.911 453.858 296.934 277.207", "1.0, 2.0, 3.0", "3.14159265", "12.3456,7", "0.12345,0.23456",
+            "663.6791,2528.9611",
+            "0.168026,0.696049,0.864046",
+            "scroll=1834.00,1058.12",
+            "19.99, 29.99",
+            "1920,1080",
+            "11.911 453.858 296.934 277.207",
+            "1.0, 2.0, 3.0",
+            "3.14159265",
+            "12.3456,7",
+            "0.12345,0.23456",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }

@@ -7,6 +7,7 @@ use super::bytes::{at, before, is_word};
 use super::scan::Found;
 
 /// Country and length, from the SWIFT registry.
+#[rustfmt::skip]
 const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"AD", 24), (b"AE", 23), (b"AL", 28), (b"AT", 20), (b"AZ", 28), (b"BA", 20), (b"BE", 16), (b"BG", 22),
     (b"BH", 22), (b"BI", 27), (b"BR", 29), (b"BY", 28), (b"CH", 21), (b"CR", 22), (b"CY", 28), (b"CZ", 24),
@@ -32,13 +33,21 @@ pub(super) fn ibans(bytes: &[u8], found: &mut Vec<Found>) {
             && !is_word(before(bytes, start))
             && let Some(end) = iban(bytes, start)
         {
-            found.push(Found { start, end, entity: Entity::Iban, rank: 87 });
+            found.push(Found {
+                start,
+                end,
+                entity: Entity::Iban,
+                rank: 87,
+            });
         }
     }
 }
 
 fn iban(bytes: &[u8], start: usize) -> Option<usize> {
-    let country = [at(bytes, start).to_ascii_uppercase(), at(bytes, start + 1).to_ascii_uppercase()];
+    let country = [
+        at(bytes, start).to_ascii_uppercase(),
+        at(bytes, start + 1).to_ascii_uppercase(),
+    ];
     let length = LENGTHS.iter().find(|(code, _)| **code == country)?.1;
     let mut sign = None;
     let mut rest: u32 = 0;
@@ -56,8 +65,18 @@ fn iban(bytes: &[u8], start: usize) -> Option<usize> {
             }
         }
         let value = char::from(at(bytes, i)).to_digit(36)?;
-        let fold = |acc: u32| if value > 9 { (acc * 100 + value) % 97 } else { (acc * 10 + value) % 97 };
-        if n < 4 { head = fold(head) } else { rest = fold(rest) }
+        let fold = |acc: u32| {
+            if value > 9 {
+                (acc * 100 + value) % 97
+            } else {
+                (acc * 10 + value) % 97
+            }
+        };
+        if n < 4 {
+            head = fold(head)
+        } else {
+            rest = fold(rest)
+        }
         i += 1;
     }
     // The first four characters go behind the rest: two letters are four digits, so six in all.
@@ -76,11 +95,21 @@ mod tests {
             ibans(text.as_bytes(), &mut out);
             out.first().map(|f| text[f.start..f.end].to_owned())
         };
-        for iban in ["GB82WEST12345698765432", "DE89 3704 0044 0532 0130 00", "gb95cyaj87238177406059", "NO9386011117947"] {
+        for iban in [
+            "GB82WEST12345698765432",
+            "DE89 3704 0044 0532 0130 00",
+            "gb95cyaj87238177406059",
+            "NO9386011117947",
+        ] {
             assert_eq!(found(iban).as_deref(), Some(iban));
             assert_eq!(found(&format!("auf {iban}, danke")).as_deref(), Some(iban));
         }
-        for text in ["GB83WEST12345698765432", "ES24 2255 6442 4527 2711 4998", "DE89370400440532013000X", "AB12345678901234"] {
+        for text in [
+            "GB83WEST12345698765432",
+            "ES24 2255 6442 4527 2711 4998",
+            "DE89370400440532013000X",
+            "AB12345678901234",
+        ] {
             assert_eq!(found(text), None, "{text}");
         }
     }

@@ -6,7 +6,10 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::{Entity, Span, address, date, geo, names, natid, person, phone, scan_entities, secret, whole_number};
+use super::{
+    Entity, Span, address, date, geo, names, natid, person, phone, scan_entities, secret,
+    whole_number,
+};
 use crate::category::DataCategory;
 
 /// Why a line cannot be answered.
@@ -84,7 +87,13 @@ fn raw_value(line: &str) -> Option<&str> {
                 i += 1;
                 continue;
             }
-            _ => i = bytes.iter().skip(i).position(|b| matches!(b, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n')).map_or(bytes.len(), |n| i + n),
+            _ => {
+                i = bytes
+                    .iter()
+                    .skip(i)
+                    .position(|b| matches!(b, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n'))
+                    .map_or(bytes.len(), |n| i + n)
+            }
         }
         if depth == 1 && key == "\"value\"" {
             found = line.get(start..i);
@@ -108,10 +117,28 @@ fn string_end(bytes: &[u8], open: usize) -> usize {
 /// Names of numbers that only look like phones and ids: orders, parcels, prices, versions.
 fn is_reference(name: &str) -> bool {
     const WORDS: [&str; 16] = [
-        "order", "invoice", "transaction", "shipment", "tracking", "cart", "sku", "isbn", "barcode", "revenue", "price", "version", "build", "timestamp", "scroll", "click",
+        "order",
+        "invoice",
+        "transaction",
+        "shipment",
+        "tracking",
+        "cart",
+        "sku",
+        "isbn",
+        "barcode",
+        "revenue",
+        "price",
+        "version",
+        "build",
+        "timestamp",
+        "scroll",
+        "click",
     ];
     let lower = name.to_ascii_lowercase();
-    lower == "ref" || WORDS.iter().any(|word| lower.starts_with(word) || lower.contains(&format!("_{word}")))
+    lower == "ref"
+        || WORDS
+            .iter()
+            .any(|word| lower.starts_with(word) || lower.contains(&format!("_{word}")))
 }
 
 /// Spans of a value whose field's name says `category`.
@@ -122,29 +149,55 @@ fn entities(text: &str, is_string: bool, category: Option<DataCategory>, spans: 
     if is_string {
         scan_entities(text, spans);
     } else if let Some(entity) = whole_number(text) {
-        spans.push(Span { start: 0, end: text.len(), entity });
+        spans.push(Span {
+            start: 0,
+            end: text.len(),
+            entity,
+        });
     }
-    let Some(entity) = category.and_then(|c| decided(c, text)) else { return };
+    let Some(entity) = category.and_then(|c| decided(c, text)) else {
+        return;
+    };
     // The name decides unless a stronger recogniser knows better (an e-mail in a name's field).
     let stronger = spans.iter().any(|s| {
-        matches!(s.entity, Entity::Email | Entity::Secret | Entity::Iban | Entity::CreditCard | Entity::Uuid | Entity::IpAddress | Entity::MacAddress)
-            || s.entity == entity && s.end - s.start + 4 >= text.len()
+        matches!(
+            s.entity,
+            Entity::Email
+                | Entity::Secret
+                | Entity::Iban
+                | Entity::CreditCard
+                | Entity::Uuid
+                | Entity::IpAddress
+                | Entity::MacAddress
+        ) || s.entity == entity && s.end - s.start + 4 >= text.len()
     });
     if !stronger {
         spans.clear();
-        spans.push(Span { start: 0, end: text.len(), entity });
+        spans.push(Span {
+            start: 0,
+            end: text.len(),
+            entity,
+        });
     }
 }
 
 /// The entity that a whole value is because its name says so and it looks the part.
 fn decided(category: DataCategory, text: &str) -> Option<Entity> {
     let (entity, fits) = match category.key() {
-        "user.contact.phone_number" | "user.contact.fax_number" => (Entity::Phone, phone::is_plausible(text)),
+        "user.contact.phone_number" | "user.contact.fax_number" => {
+            (Entity::Phone, phone::is_plausible(text))
+        }
         "user.demographic.date_of_birth" => (Entity::DateOfBirth, date::is_date(text)),
         "user.location.precise" => (Entity::Geo, geo::is_coordinate(text)),
-        "user.government_id.national_identification_number" => (Entity::NationalId, natid::is_plausible(text)),
-        "user.name" | "user.name.first" | "user.name.last" => (Entity::Person, person::is_plausible(text)),
-        "user.contact.address" | "user.contact.address.street" => (Entity::Address, address::is_plausible(text)),
+        "user.government_id.national_identification_number" => {
+            (Entity::NationalId, natid::is_plausible(text))
+        }
+        "user.name" | "user.name.first" | "user.name.last" => {
+            (Entity::Person, person::is_plausible(text))
+        }
+        "user.contact.address" | "user.contact.address.street" => {
+            (Entity::Address, address::is_plausible(text))
+        }
         "user.authorization.password" => (Entity::Secret, secret::is_plausible(text)),
         _ => return None,
     };
@@ -166,9 +219,17 @@ fn answer(id: &str, text: &str, spans: &[Span], category: Option<DataCategory>) 
         let (start, end) = (count_to(span.start), count_to(span.end));
         let comma = if i == 0 { "" } else { "," };
         // Writing to a string cannot fail.
-        let _ = write!(out, "{comma}{{\"type\":\"{}\",\"start\":{start},\"end\":{end}}}", type_name(span.entity));
+        let _ = write!(
+            out,
+            "{comma}{{\"type\":\"{}\",\"start\":{start},\"end\":{end}}}",
+            type_name(span.entity)
+        );
     }
-    let _ = write!(out, "],\"category\":\"{}\"}}", category.map_or("none", DataCategory::key));
+    let _ = write!(
+        out,
+        "],\"category\":\"{}\"}}",
+        category.map_or("none", DataCategory::key)
+    );
     out
 }
 
@@ -201,7 +262,11 @@ fn steps(path: &str) -> Vec<Cow<'_, str>> {
         if let Some(quoted) = rest.strip_prefix("[\"") {
             let end = quoted.find("\"]").unwrap_or(quoted.len());
             let name = quoted.get(..end).unwrap_or("");
-            out.push(if name.contains('\\') { Cow::Owned(name.replace('\\', "")) } else { Cow::Borrowed(name) });
+            out.push(if name.contains('\\') {
+                Cow::Owned(name.replace('\\', ""))
+            } else {
+                Cow::Borrowed(name)
+            });
             rest = quoted.get(end + 2..).unwrap_or("");
         } else if rest.starts_with('[') {
             rest = rest.find(']').and_then(|i| rest.get(i + 1..)).unwrap_or("");
@@ -224,21 +289,38 @@ mod tests {
 
     #[test]
     fn lines_are_answered_in_code_points() {
-        let answer = detect_line(r#"{"id":"v-1","path":"properties.text","value":"für jane@example.com"}"#).unwrap();
-        assert_eq!(answer, r#"{"id":"v-1","entities":[{"type":"EMAIL","start":4,"end":20}],"category":"none"}"#);
+        let answer =
+            detect_line(r#"{"id":"v-1","path":"properties.text","value":"für jane@example.com"}"#)
+                .unwrap();
+        assert_eq!(
+            answer,
+            r#"{"id":"v-1","entities":[{"type":"EMAIL","start":4,"end":20}],"category":"none"}"#
+        );
         let answer = detect_line(r#"{"id":"v-2","path":"user.dob","value":"1984-03-12"}"#).unwrap();
-        assert_eq!(answer, r#"{"id":"v-2","entities":[{"type":"DATE_OF_BIRTH","start":0,"end":10}],"category":"user.demographic.date_of_birth"}"#);
+        assert_eq!(
+            answer,
+            r#"{"id":"v-2","entities":[{"type":"DATE_OF_BIRTH","start":0,"end":10}],"category":"user.demographic.date_of_birth"}"#
+        );
         let answer = detect_line(r#"{"id":"f","path":"a.email","value":null}"#).unwrap();
-        assert_eq!(answer, r#"{"id":"f","entities":[],"category":"user.contact.email"}"#);
+        assert_eq!(
+            answer,
+            r#"{"id":"f","entities":[],"category":"user.contact.email"}"#
+        );
         let answer = detect_line(r#"{"id":"n","path":"x","value":4111111111111111}"#).unwrap();
-        assert_eq!(answer, r#"{"id":"n","entities":[{"type":"CREDIT_CARD","start":0,"end":16}],"category":"none"}"#);
+        assert_eq!(
+            answer,
+            r#"{"id":"n","entities":[{"type":"CREDIT_CARD","start":0,"end":16}],"category":"none"}"#
+        );
         assert_eq!(detect_line("[]"), Err(LineError::Shape));
     }
 
     #[test]
     fn paths_are_cut_into_names() {
         assert_eq!(steps("a.b[0].c"), ["a", "b", "c"]);
-        assert_eq!(steps("request.headers[\"x-forwarded-for\"]"), ["request", "headers", "x-forwarded-for"]);
+        assert_eq!(
+            steps("request.headers[\"x-forwarded-for\"]"),
+            ["request", "headers", "x-forwarded-for"]
+        );
         assert_eq!(steps("items[].name"), ["items", "name"]);
     }
 }

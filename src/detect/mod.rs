@@ -15,6 +15,7 @@ mod iban;
 pub mod jsonl;
 pub mod names;
 mod natid;
+mod natid_checks;
 mod net;
 mod numbers;
 mod person;
@@ -22,6 +23,7 @@ mod phone;
 mod prefilter;
 mod scan;
 mod secret;
+mod secret_shapes;
 mod url;
 
 pub use jsonl::{LineError, detect_line};

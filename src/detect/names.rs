@@ -158,7 +158,9 @@ impl Table {
         let file: File = toml::from_str(text).ok()?;
         let mut table = Self::default();
         for (short, long) in &file.abbreviations {
-            table.abbreviations.insert(short.as_str().into(), long.as_str().into());
+            table
+                .abbreviations
+                .insert(short.as_str().into(), long.as_str().into());
         }
         for (words, flag) in [
             (&file.people, PEOPLE),
@@ -168,7 +170,10 @@ impl Table {
             (&file.stop, STOP),
         ] {
             for word in words {
-                *table.vocabulary.entry(table.words(word).joined.into()).or_default() |= flag;
+                *table
+                    .vocabulary
+                    .entry(table.words(word).joined.into())
+                    .or_default() |= flag;
             }
         }
         for row in &file.name {
@@ -179,14 +184,23 @@ impl Table {
                 (None, None) => Some(category),
             };
             for key in &row.keys {
-                let entries = table.keys.entry(table.words(key).joined.into()).or_default();
-                entries.push(Entry { category, report, prefix: row.prefix });
+                let entries = table
+                    .keys
+                    .entry(table.words(key).joined.into())
+                    .or_default();
+                entries.push(Entry {
+                    category,
+                    report,
+                    prefix: row.prefix,
+                });
             }
         }
         for row in &file.container {
             let category = DataCategory::parse(&row.category)?;
             for key in &row.keys {
-                table.containers.insert(table.words(key).joined.into(), category);
+                table
+                    .containers
+                    .insert(table.words(key).joined.into(), category);
             }
         }
         Some(table)
@@ -194,7 +208,10 @@ impl Table {
 
     /// Cuts a name into normalised words.
     fn words(&self, name: &str) -> Words {
-        let mut out = Words { joined: String::with_capacity(name.len() + 8), cuts: SmallVec::new() };
+        let mut out = Words {
+            joined: String::with_capacity(name.len() + 8),
+            cuts: SmallVec::new(),
+        };
         let folded;
         let name = if name.is_ascii() {
             name
@@ -213,7 +230,9 @@ impl Table {
             }
             // `userName`, `IPAddress`.
             let humps = c.is_uppercase()
-                && (last.is_lowercase() || last.is_ascii_digit() || last.is_uppercase() && chars.peek().is_some_and(|n| n.is_lowercase()));
+                && (last.is_lowercase()
+                    || last.is_ascii_digit()
+                    || last.is_uppercase() && chars.peek().is_some_and(|n| n.is_lowercase()));
             if humps {
                 self.flush(&mut out, &mut word);
             }
@@ -258,7 +277,9 @@ impl Table {
         let mut chain = own;
         for depth in 1..=parents.len().min(2) {
             let at = parents.len() - depth;
-            let (Some(parent), above) = (parents.get(at), parents.get(..at).unwrap_or(&[])) else { break };
+            let (Some(parent), above) = (parents.get(at), parents.get(..at).unwrap_or(&[])) else {
+                break;
+            };
             if parent.len() > 64 {
                 break;
             }
@@ -273,8 +294,17 @@ impl Table {
 
     /// `Some(None)` is a veto: the name is about something else. The match must reach into the last
     /// `own` words.
-    #[expect(clippy::option_option, reason = "found, vetoed and unknown are three answers")]
-    fn lookup(&self, words: &Words, parents: &[&str], dollar: bool, own: usize) -> Option<Option<Entry>> {
+    #[expect(
+        clippy::option_option,
+        reason = "found, vetoed and unknown are three answers"
+    )]
+    fn lookup(
+        &self,
+        words: &Words,
+        parents: &[&str],
+        dollar: bool,
+        own: usize,
+    ) -> Option<Option<Entry>> {
         let n = words.len();
         if n == 0 || n > 12 {
             return Some(None);
@@ -294,7 +324,8 @@ impl Table {
                 }
             }
             let last = words.slice(end - 1, end);
-            let empty = flags.get(end - 1).is_some_and(|f| f & SUFFIX != 0) || last.bytes().all(|b| b.is_ascii_digit());
+            let empty = flags.get(end - 1).is_some_and(|f| f & SUFFIX != 0)
+                || last.bytes().all(|b| b.is_ascii_digit());
             if !empty || end <= 1 || n - end > own {
                 return None;
             }
@@ -303,11 +334,20 @@ impl Table {
     }
 
     /// The entry for words `from..to`, when what stands before them is allowed.
-    fn at(&self, words: &Words, from: usize, to: usize, parents: &[&str], dollar: bool) -> Option<Entry> {
+    fn at(
+        &self,
+        words: &Words,
+        from: usize,
+        to: usize,
+        parents: &[&str],
+        dollar: bool,
+    ) -> Option<Entry> {
         let key = words.slice(from, to);
         let entries = self.keys.get(key).or_else(|| {
             let trimmed = key.trim_end_matches(|c: char| c.is_ascii_digit());
-            (trimmed.len() < key.len()).then(|| self.keys.get(trimmed)).flatten()
+            (trimmed.len() < key.len())
+                .then(|| self.keys.get(trimmed))
+                .flatten()
         })?;
         let before = self.before(words, from);
         entries.iter().copied().find(|entry| match entry.prefix {
@@ -316,7 +356,10 @@ impl Table {
             Prefix::Exact => from == 0 && self.parent(parents, 0) != Parent::Other,
             Prefix::Person => match before {
                 Some(true) => true,
-                Some(false) => self.parent(parents, 0) == Parent::Person || dollar && from == 0 && is_dollar(entry.category),
+                Some(false) => {
+                    self.parent(parents, 0) == Parent::Person
+                        || dollar && from == 0 && is_dollar(entry.category)
+                }
                 None => false,
             },
         })
@@ -344,7 +387,9 @@ impl Table {
 
     /// What the nearest telling parent is.
     fn parent(&self, parents: &[&str], depth: usize) -> Parent {
-        let Some((last, rest)) = parents.split_last() else { return Parent::None };
+        let Some((last, rest)) = parents.split_last() else {
+            return Parent::None;
+        };
         let words = self.words(last);
         let mut end = words.len();
         while end > 0 {
@@ -353,7 +398,12 @@ impl Table {
             if flags & PEOPLE != 0 {
                 return Parent::Person;
             }
-            if flags & (NEUTRAL | SUFFIX) == 0 && !words.slice(end - 1, end).bytes().all(|b| b.is_ascii_digit()) {
+            if flags & (NEUTRAL | SUFFIX) == 0
+                && !words
+                    .slice(end - 1, end)
+                    .bytes()
+                    .all(|b| b.is_ascii_digit())
+            {
                 return Parent::Other;
             }
             if whole & NEUTRAL != 0 {
@@ -361,7 +411,11 @@ impl Table {
             }
             end -= 1;
         }
-        if depth >= 4 { Parent::None } else { self.parent(rest, depth + 1) }
+        if depth >= 4 {
+            Parent::None
+        } else {
+            self.parent(rest, depth + 1)
+        }
     }
 
     fn container(&self, path: &[&str]) -> Option<DataCategory> {
@@ -378,7 +432,10 @@ impl Table {
             let category = self.containers.get(words.slice(from, n))?;
             self.before(&words, from)?;
             // `server.address`, `lockReason.address`: what has an address besides persons.
-            (from > 0 || words.slice(from, n) != "address" || self.parent(parents, 0) != Parent::Other).then_some(*category)
+            (from > 0
+                || words.slice(from, n) != "address"
+                || self.parent(parents, 0) != Parent::Other)
+                .then_some(*category)
         })
     }
 }
@@ -398,7 +455,10 @@ fn is_dollar(category: DataCategory) -> bool {
 /// Compatibility forms, accents and invisible characters folded away; case is kept for the humps.
 fn plain(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
-    for c in name.nfkd().filter(|c| !is_invisible(*c) && !matches!(c, '\u{300}'..='\u{36f}')) {
+    for c in name
+        .nfkd()
+        .filter(|c| !is_invisible(*c) && !matches!(c, '\u{300}'..='\u{36f}'))
+    {
         match c {
             'ß' => out.push_str("ss"),
             'ø' => out.push('o'),
@@ -429,7 +489,11 @@ mod tests {
     #[test]
     fn the_data_file_reads_and_names_only_categories_that_exist() {
         let file: File = toml::from_str(include_str!("../../config/names.toml")).unwrap();
-        assert!(file.name.iter().all(|row| DataCategory::parse(&row.category).is_some()));
+        assert!(
+            file.name
+                .iter()
+                .all(|row| DataCategory::parse(&row.category).is_some())
+        );
         let table = Table::read(include_str!("../../config/names.toml")).unwrap();
         assert!(table.keys.len() > 1000);
     }
@@ -437,18 +501,44 @@ mod tests {
     #[test]
     fn styles_and_languages_meet() {
         for (path, key) in [
-            ("email", "user.contact.email"), ("e-mail", "user.contact.email"), ("userEmailAddress", "user.contact.email"),
-            ("user.email", "user.contact.email"), ("EMAIL ", "user.contact.email"), ("ｅｍａｉｌ", "user.contact.email"), ("em\u{200b}ail", "user.contact.email"),
-            ("emails/value", "user.contact.email"), ("correo_electrónico", "user.contact.email"), ("eposta", "user.contact.email"),
-            ("$phone", "user.contact.phone_number"), ("phones/number", "user.contact.phone_number"), ("denwa_bango", "user.contact.phone_number"),
-            ("prénom", "user.name.first"), ("Nachname", "user.name.last"), ("vezeteknev", "user.name.last"), ("FIRST_NAME", "user.name.first"),
-            ("user/name", "user.name"), ("traits/name", "user.name"), ("$name", "user.name"), ("customer_name", "user.name"), ("card/holder", "user.name"),
-            ("fodselsdato", "user.demographic.date_of_birth"), ("szerokosc_geograficzna", "user.location.precise"),
-            ("gclid", "user.behavior.campaign.click_id"), ("li_fat_id", "user.behavior.campaign.click_id"), ("$referrer", "user.behavior.browsing_history.referrer"),
-            ("page_title", "user.behavior.browsing_history.title"), ("$current_url", "user.behavior.browsing_history"), ("session_id", "user.unique_id.session"),
-            ("org_id", "user.workplace"), ("company/name", "user.workplace"), ("access_token", "user.authorization.credentials"),
-            ("$user_agent", "user.device.user_agent"), ("device/id", "user.device.device_id"), ("x-forwarded-for", "user.device.ip_address"),
-            ("shippingAddress/zip", "user.contact.address.postal_code"), ("password", "user.authorization.password"),
+            ("email", "user.contact.email"),
+            ("e-mail", "user.contact.email"),
+            ("userEmailAddress", "user.contact.email"),
+            ("user.email", "user.contact.email"),
+            ("EMAIL ", "user.contact.email"),
+            ("ｅｍａｉｌ", "user.contact.email"),
+            ("em\u{200b}ail", "user.contact.email"),
+            ("emails/value", "user.contact.email"),
+            ("correo_electrónico", "user.contact.email"),
+            ("eposta", "user.contact.email"),
+            ("$phone", "user.contact.phone_number"),
+            ("phones/number", "user.contact.phone_number"),
+            ("denwa_bango", "user.contact.phone_number"),
+            ("prénom", "user.name.first"),
+            ("Nachname", "user.name.last"),
+            ("vezeteknev", "user.name.last"),
+            ("FIRST_NAME", "user.name.first"),
+            ("user/name", "user.name"),
+            ("traits/name", "user.name"),
+            ("$name", "user.name"),
+            ("customer_name", "user.name"),
+            ("card/holder", "user.name"),
+            ("fodselsdato", "user.demographic.date_of_birth"),
+            ("szerokosc_geograficzna", "user.location.precise"),
+            ("gclid", "user.behavior.campaign.click_id"),
+            ("li_fat_id", "user.behavior.campaign.click_id"),
+            ("$referrer", "user.behavior.browsing_history.referrer"),
+            ("page_title", "user.behavior.browsing_history.title"),
+            ("$current_url", "user.behavior.browsing_history"),
+            ("session_id", "user.unique_id.session"),
+            ("org_id", "user.workplace"),
+            ("company/name", "user.workplace"),
+            ("access_token", "user.authorization.credentials"),
+            ("$user_agent", "user.device.user_agent"),
+            ("device/id", "user.device.device_id"),
+            ("x-forwarded-for", "user.device.ip_address"),
+            ("shippingAddress/zip", "user.contact.address.postal_code"),
+            ("password", "user.authorization.password"),
         ] {
             assert_eq!(category(path), Some(key), "{path}");
         }
@@ -457,9 +547,36 @@ mod tests {
     #[test]
     fn near_misses_stay_out() {
         for path in [
-            "email_verified", "phone_model", "event_name", "ip_rating", "file_name", "referrer_name", "product/name", "event/name", "plan/name", "file/name",
-            "name", "has_phone", "password_changed", "zip_file", "email_template_id", "is_email_valid", "address_validation_status", "page_name", "library/name",
-            "os/name", "id", "event_id", "order_id", "color", "plan", "lockReason/address", "device_model", "ssn_present", "city_count", "username_length",
+            "email_verified",
+            "phone_model",
+            "event_name",
+            "ip_rating",
+            "file_name",
+            "referrer_name",
+            "product/name",
+            "event/name",
+            "plan/name",
+            "file/name",
+            "name",
+            "has_phone",
+            "password_changed",
+            "zip_file",
+            "email_template_id",
+            "is_email_valid",
+            "address_validation_status",
+            "page_name",
+            "library/name",
+            "os/name",
+            "id",
+            "event_id",
+            "order_id",
+            "color",
+            "plan",
+            "lockReason/address",
+            "device_model",
+            "ssn_present",
+            "city_count",
+            "username_length",
         ] {
             assert_eq!(category(path), None, "{path}");
         }
@@ -467,8 +584,13 @@ mod tests {
 
     #[test]
     fn containers_cover_what_has_no_name_of_its_own() {
-        let container = |path: &str| classify_container(&path.split('/').collect::<Vec<_>>()).map(DataCategory::key);
-        assert_eq!(container("shipping/recipient"), Some("user.contact.address"));
+        let container = |path: &str| {
+            classify_container(&path.split('/').collect::<Vec<_>>()).map(DataCategory::key)
+        };
+        assert_eq!(
+            container("shipping/recipient"),
+            Some("user.contact.address")
+        );
         assert_eq!(container("shipping_address"), Some("user.contact.address"));
         assert_eq!(container("user/emails"), Some("user.contact.email"));
         assert_eq!(container("server/address"), None);
@@ -478,7 +600,10 @@ mod tests {
 
     #[test]
     fn organisations_are_the_engines_matter_only() {
-        assert!(classify_name(&["company_name"]).is_some() && classify_personal(&["company_name"]).is_none());
+        assert!(
+            classify_name(&["company_name"]).is_some()
+                && classify_personal(&["company_name"]).is_none()
+        );
         assert!(classify_personal(&["email"]).is_some());
     }
 }

@@ -7,6 +7,12 @@ use smallvec::SmallVec;
 
 use super::Entity;
 use super::bytes::{at, before, is_word, number, part, second_before, word_before};
+use super::natid_checks::{
+    is_aadhaar, is_austrian, is_belgian, is_bsn, is_bulgarian, is_chilean, is_chinese, is_cpf,
+    is_czech, is_danish, is_french, is_german, is_icelandic, is_korean, is_nhs, is_polish,
+    is_romanian, is_south_african, is_ssn, is_swedish, is_swiss, is_tfn, is_turkish, month_day,
+    rut_check, two, weighted,
+};
 use super::numbers::{Group, ends, luhn, sign};
 use super::scan::Found;
 
@@ -14,44 +20,69 @@ type Digits = SmallVec<[u8; 24]>;
 
 /// Proposes a numeric id that begins with the first group.
 pub(super) fn numeric(bytes: &[u8], groups: &[Group], found: &mut Vec<Found>) {
-    let Some(first) = groups.first().copied() else { return };
+    let Some(first) = groups.first().copied() else {
+        return;
+    };
     let ahead = before(bytes, first.start);
-    if is_word(ahead) && ahead < 0x80 || matches!(ahead, b'.' | b'-' | b'/' | b'+' | b'#' | b'$' | b'*') {
+    if is_word(ahead) && ahead < 0x80
+        || matches!(ahead, b'.' | b'-' | b'/' | b'+' | b'#' | b'$' | b'*')
+    {
         return;
     }
     if let Some((end, rank)) = numeric_end(bytes, groups) {
-        found.push(Found { start: first.start, end, entity: Entity::NationalId, rank });
+        found.push(Found {
+            start: first.start,
+            end,
+            entity: Entity::NationalId,
+            rank,
+        });
     }
 }
 
 fn numeric_end(bytes: &[u8], groups: &[Group]) -> Option<(usize, u8)> {
     let lens: SmallVec<[usize; 8]> = groups.iter().map(|g| g.len()).collect();
-    let signs: SmallVec<[u8; 8]> = groups.windows(2).map(|w| match w {
-        [l, r] => sign(bytes, *l, *r),
-        _ => 0,
-    }).collect();
+    let signs: SmallVec<[u8; 8]> = groups
+        .windows(2)
+        .map(|w| match w {
+            [l, r] => sign(bytes, *l, *r),
+            _ => 0,
+        })
+        .collect();
     let first = groups.first()?;
     let shape = |want: &[usize], marks: &[u8]| -> Option<(usize, Digits)> {
         let fits = lens.get(..want.len())? == want && signs.get(..want.len() - 1)? == marks;
         let last = groups.get(want.len() - 1)?;
         // `6221 4710 5733 3229 562` is something longer, to the right or to the left.
-        let goes_on = groups.get(want.len()).is_some_and(|g| g.start == last.end + 1 && (at(bytes, last.end) != b' ' || marks.contains(&b' ')))
-            || marks.contains(&b' ') && before(bytes, first.start) == b' ' && second_before(bytes, first.start).is_ascii_digit();
+        let goes_on = groups.get(want.len()).is_some_and(|g| {
+            g.start == last.end + 1 && (at(bytes, last.end) != b' ' || marks.contains(&b' '))
+        }) || marks.contains(&b' ')
+            && before(bytes, first.start) == b' '
+            && second_before(bytes, first.start).is_ascii_digit();
         if !fits || goes_on || !ends(bytes, last.end) {
             return None;
         }
-        let digits = part(bytes, first.start, last.end).iter().copied().filter(u8::is_ascii_digit).collect();
+        let digits = part(bytes, first.start, last.end)
+            .iter()
+            .copied()
+            .filter(u8::is_ascii_digit)
+            .collect();
         Some((last.end, digits))
     };
     let checked = |want: &[usize], marks: &[u8], test: fn(&[u8]) -> bool| {
-        shape(want, marks).filter(|(_, d)| test(d)).map(|(end, _)| end)
+        shape(want, marks)
+            .filter(|(_, d)| test(d))
+            .map(|(end, _)| end)
     };
     // Strong shapes.
     let strong = checked(&[3, 2, 4], b"--", is_ssn)
         .or_else(|| checked(&[3, 2, 4], b"  ", is_ssn))
         .or_else(|| checked(&[3, 3, 3, 2], b"..-", is_cpf))
         .or_else(|| checked(&[2, 2, 2, 3, 2], b"..-.", is_belgian))
-        .or_else(|| checked(&[6, 4], b"-", |d| is_swedish(d) || is_danish(d) || is_icelandic(d)))
+        .or_else(|| {
+            checked(&[6, 4], b"-", |d| {
+                is_swedish(d) || is_danish(d) || is_icelandic(d)
+            })
+        })
         .or_else(|| checked(&[8, 4], b"-", |d| d.get(2..).is_some_and(is_swedish)))
         .or_else(|| checked(&[6, 4], b"/", is_czech))
         .or_else(|| checked(&[6, 7], b"-", is_korean))
@@ -68,7 +99,9 @@ fn numeric_end(bytes: &[u8], groups: &[Group]) -> Option<(usize, u8)> {
         return Some((end, 82));
     }
     // Shapes that phones share: the check digit decides, a word helps.
-    if let Some(end) = checked(&[3, 3, 4], b"  ", is_nhs).or_else(|| checked(&[3, 3, 3], b"  ", is_tfn)) {
+    if let Some(end) =
+        checked(&[3, 3, 4], b"  ", is_nhs).or_else(|| checked(&[3, 3, 3], b"  ", is_tfn))
+    {
         let called = word_before(bytes, first.start, 24, ID_WORDS);
         return Some((end, if called { 82 } else { 67 }));
     }
@@ -84,15 +117,35 @@ fn compact(bytes: &[u8], group: Group) -> Option<(usize, u8)> {
     let called = || word_before(bytes, group.start, 24, ID_WORDS);
     let fits = match digits.len() {
         17 if at(bytes, group.end) | 0x20 == b'x' => {
-            return (is_chinese(digits, 10) && !is_word(at(bytes, group.end + 1))).then_some((group.end + 1, 82));
+            return (is_chinese(digits, 10) && !is_word(at(bytes, group.end + 1)))
+                .then_some((group.end + 1, 82));
         }
-        18 => digits.split_last().is_some_and(|(last, head)| is_chinese(head, u64::from(last - b'0'))),
-        11 => is_turkish(digits) || is_polish(digits) || (is_cpf(digits) || is_german(digits)) && called(),
+        18 => digits
+            .split_last()
+            .is_some_and(|(last, head)| is_chinese(head, u64::from(last - b'0'))),
+        11 => {
+            is_turkish(digits)
+                || is_polish(digits)
+                || (is_cpf(digits) || is_german(digits)) && called()
+        }
         // Milliseconds since 1970 begin like men born in the sixties.
-        13 if matches!(digits.get(..2), Some(b"14" | b"15" | b"16" | b"17" | b"18")) => is_romanian(digits) && called(),
-        13 => (is_romanian(digits) || is_south_african(digits) && !digits.starts_with(b"1")) || digits.starts_with(b"756") && is_swiss(digits) || is_korean(digits) && called(),
+        13 if matches!(digits.get(..2), Some(b"14" | b"15" | b"16" | b"17" | b"18")) => {
+            is_romanian(digits) && called()
+        }
+        13 => {
+            (is_romanian(digits) || is_south_african(digits) && !digits.starts_with(b"1"))
+                || digits.starts_with(b"756") && is_swiss(digits)
+                || is_korean(digits) && called()
+        }
         15 => is_french(digits),
-        10 => (is_czech(digits) || is_swedish(digits) || is_danish(digits) || is_nhs(digits) || is_bulgarian(digits)) && called(),
+        10 => {
+            (is_czech(digits)
+                || is_swedish(digits)
+                || is_danish(digits)
+                || is_nhs(digits)
+                || is_bulgarian(digits))
+                && called()
+        }
         9 => (is_ssn(digits) || is_bsn(digits) || luhn(digits) || is_tfn(digits)) && called(),
         12 => is_aadhaar(digits) && called(),
         _ => false,
@@ -100,223 +153,66 @@ fn compact(bytes: &[u8], group: Group) -> Option<(usize, u8)> {
     fits.then_some((group.end, 81))
 }
 
+#[rustfmt::skip]
 const ID_WORDS: &[&str] = &[
     "ssn", "social", "bsn", "nhs", "tfn", "tax", "sin ", "sin:", "steuer", "id no", "national", "pesel", "cpf", "aadhaar",
     "aadhar", "personnummer", "rodné", "egn", "identity", "citizen", "kimlik", "insurance", "identif", "cpr", "idnr",
 ];
 
-fn digit(d: &[u8], i: usize) -> u64 {
-    u64::from(at(d, i).wrapping_sub(b'0'))
-}
-
-fn weighted(d: &[u8], weights: &[u64]) -> u64 {
-    d.iter().zip(weights).map(|(b, w)| u64::from(b.wrapping_sub(b'0')) * w).sum()
-}
-
-fn month_day(month: u64, day: u64) -> bool {
-    (1..=12).contains(&month) && (1..=31).contains(&day)
-}
-
-fn two(d: &[u8], i: usize) -> u64 {
-    digit(d, i) * 10 + digit(d, i + 1)
-}
-
-fn uniform(d: &[u8]) -> bool {
-    d.windows(2).all(|w| w.first() == w.last())
-}
-
-fn is_ssn(d: &[u8]) -> bool {
-    let area = number(part(d, 0, 3));
-    d.len() == 9 && area != 0 && area != 666 && area < 900 && two(d, 3) != 0 && number(part(d, 5, 9)) != 0
-}
-
-fn is_cpf(d: &[u8]) -> bool {
-    let check = |n: usize| {
-        let sum: u64 = (0..n).map(|i| digit(d, i) * (n as u64 + 1 - i as u64)).sum();
-        (sum * 10 % 11) % 10
-    };
-    d.len() == 11 && !uniform(d) && check(9) == digit(d, 9) && check(10) == digit(d, 10)
-}
-
-fn is_belgian(d: &[u8]) -> bool {
-    let body = number(part(d, 0, 9));
-    let check = number(part(d, 9, 11));
-    d.len() == 11 && (97 - body % 97 == check || 97 - (2_000_000_000 + body) % 97 == check)
-}
-
-fn is_swedish(d: &[u8]) -> bool {
-    d.len() == 10 && month_day(two(d, 2), two(d, 4) % 60) && luhn(d)
-}
-
-fn is_danish(d: &[u8]) -> bool {
-    d.len() == 10 && month_day(two(d, 2), two(d, 0))
-}
-
-fn is_icelandic(d: &[u8]) -> bool {
-    d.len() == 10 && month_day(two(d, 2), two(d, 0) % 40) && weighted(d, &[3, 2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)
-}
-
-fn is_czech(d: &[u8]) -> bool {
-    let month = two(d, 2) % 50;
-    d.len() == 10 && month_day(if month > 20 { month - 20 } else { month }, two(d, 4)) && number(d).is_multiple_of(11)
-}
-
-fn is_korean(d: &[u8]) -> bool {
-    let sum = weighted(d, &[2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5]);
-    d.len() == 13 && month_day(two(d, 2), two(d, 4)) && (11 - sum % 11) % 10 == digit(d, 12)
-}
-
-fn is_aadhaar(d: &[u8]) -> bool {
-    const PERMUTE: [[u8; 10]; 8] = [
-        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 5, 7, 6, 2, 8, 3, 0, 9, 4], [5, 8, 0, 3, 7, 9, 6, 1, 4, 2],
-        [8, 9, 1, 6, 0, 4, 3, 5, 2, 7], [9, 4, 5, 3, 1, 2, 6, 8, 7, 0], [4, 2, 8, 6, 5, 7, 3, 9, 0, 1],
-        [2, 7, 9, 3, 8, 0, 6, 4, 1, 5], [7, 0, 4, 6, 9, 1, 3, 2, 5, 8],
-    ];
-    // The dihedral group of ten elements.
-    let multiply = |a: u8, b: u8| match (a < 5, b < 5) {
-        (true, true) => (a + b) % 5,
-        (true, false) => (a + b - 5) % 5 + 5,
-        (false, true) => (a - 5 + 5 - b) % 5 + 5,
-        (false, false) => (a + 5 - b) % 5,
-    };
-    let check = d.iter().rev().enumerate().fold(0_u8, |acc, (i, b)| {
-        let value = PERMUTE.get(i % 8).and_then(|row| row.get(usize::from(b.wrapping_sub(b'0')))).copied().unwrap_or(0);
-        multiply(acc, value)
-    });
-    d.len() == 12 && at(d, 0) >= b'2' && check == 0
-}
-
-fn is_french(d: &[u8]) -> bool {
-    let month = two(d, 3);
-    d.len() == 15 && matches!(at(d, 0), b'1' | b'2' | b'7' | b'8') && ((1..=12).contains(&month) || (20..=42).contains(&month) || month >= 50)
-        && 97 - number(part(d, 0, 13)) % 97 == two(d, 13)
-}
-
-fn is_swiss(d: &[u8]) -> bool {
-    let sum = weighted(d, &[1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3]);
-    d.len() == 13 && d.starts_with(b"756") && (10 - sum % 10) % 10 == digit(d, 12)
-}
-
-fn is_austrian(d: &[u8]) -> bool {
-    let sum = weighted(d, &[3, 7, 9, 0, 5, 8, 4, 2, 1, 6]);
-    d.len() == 10 && at(d, 0) != b'0' && (1..=31).contains(&two(d, 4)) && (1..=15).contains(&two(d, 6)) && sum % 11 == digit(d, 3)
-}
-
-fn is_german(d: &[u8]) -> bool {
-    if d.len() != 11 || at(d, 0) == b'0' {
-        return false;
-    }
-    let mut counts = [0_u8; 10];
-    for b in part(d, 0, 10) {
-        if let Some(count) = counts.get_mut(usize::from(b.wrapping_sub(b'0'))) {
-            *count += 1;
-        }
-    }
-    // Exactly one digit occurs twice or three times among the first ten.
-    let repeated = counts.iter().filter(|c| **c >= 2).count();
-    if repeated != 1 || counts.iter().any(|c| *c > 3) {
-        return false;
-    }
-    let mut product = 10;
-    for b in part(d, 0, 10) {
-        let mut sum = (u64::from(b.wrapping_sub(b'0')) + product) % 10;
-        if sum == 0 {
-            sum = 10;
-        }
-        product = sum * 2 % 11;
-    }
-    (11 - product) % 10 == digit(d, 10)
-}
-
-fn is_chilean(d: &[u8]) -> bool {
-    d.split_last().is_some_and(|(check, body)| rut_check(number(body)) % 11 == u64::from(check.wrapping_sub(b'0')))
-}
-
 /// `dd.ddd.ddd-K`.
 fn chilean_k(bytes: &[u8], groups: &[Group]) -> Option<usize> {
     let [a, b, c, ..] = groups else { return None };
-    let dotted = sign(bytes, *a, *b) == b'.' && sign(bytes, *b, *c) == b'.' && b.len() == 3 && c.len() == 3 && a.len() <= 2;
-    let fits = dotted && at(bytes, c.end) == b'-' && at(bytes, c.end + 1) | 0x20 == b'k' && !is_word(at(bytes, c.end + 2));
+    let dotted = sign(bytes, *a, *b) == b'.'
+        && sign(bytes, *b, *c) == b'.'
+        && b.len() == 3
+        && c.len() == 3
+        && a.len() <= 2;
+    let fits = dotted
+        && at(bytes, c.end) == b'-'
+        && at(bytes, c.end + 1) | 0x20 == b'k'
+        && !is_word(at(bytes, c.end + 2));
     (fits && rut_check(number(part(bytes, a.start, c.end))) == 10).then_some(c.end + 2)
-}
-
-fn rut_check(mut body: u64) -> u64 {
-    let mut sum = 0;
-    let mut weight = 2;
-    while body > 0 {
-        sum += body % 10 * weight;
-        weight = if weight == 7 { 2 } else { weight + 1 };
-        body /= 10;
-    }
-    11 - sum % 11
-}
-
-fn is_nhs(d: &[u8]) -> bool {
-    let check = 11 - weighted(d, &[10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11;
-    d.len() == 10 && matches!(at(d, 0), b'4' | b'6' | b'7') && check % 11 == digit(d, 9) && check != 10
-}
-
-fn is_tfn(d: &[u8]) -> bool {
-    d.len() == 9 && weighted(d, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11) && !uniform(d)
-}
-
-fn is_bsn(d: &[u8]) -> bool {
-    let sum = weighted(part(d, 0, 8), &[9, 8, 7, 6, 5, 4, 3, 2]);
-    d.len() == 9 && sum % 11 == digit(d, 8)
-}
-
-fn is_bulgarian(d: &[u8]) -> bool {
-    let sum = weighted(d, &[2, 4, 8, 5, 10, 9, 7, 3, 6]);
-    d.len() == 10 && month_day(two(d, 2) % 20, two(d, 4)) && sum % 11 % 10 == digit(d, 9)
-}
-
-fn is_chinese(head: &[u8], check: u64) -> bool {
-    let sum = weighted(head, &[7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]);
-    head.len() == 17 && matches!(number(part(head, 6, 10)), 1880..=2100) && month_day(two(head, 10), two(head, 12))
-        && (12 - sum % 11) % 11 == check
-}
-
-fn is_turkish(d: &[u8]) -> bool {
-    let odd: u64 = [0, 2, 4, 6, 8].iter().map(|i| digit(d, *i)).sum();
-    let even: u64 = [1, 3, 5, 7].iter().map(|i| digit(d, *i)).sum();
-    let ten: u64 = (0..10).map(|i| digit(d, i)).sum();
-    d.len() == 11 && at(d, 0) != b'0' && !uniform(d) && (odd * 7 + 100 - even) % 10 == digit(d, 9) && ten % 10 == digit(d, 10)
-}
-
-fn is_polish(d: &[u8]) -> bool {
-    let sum = weighted(d, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1]);
-    d.len() == 11 && month_day(two(d, 2) % 20, two(d, 4)) && sum.is_multiple_of(10) && !uniform(d)
-}
-
-fn is_romanian(d: &[u8]) -> bool {
-    let sum = weighted(d, &[2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9]);
-    d.len() == 13 && matches!(at(d, 0), b'1'..=b'8') && month_day(two(d, 3), two(d, 5)) && (1..=52).contains(&two(d, 7)) && sum % 11 % 10 == digit(d, 12)
-}
-
-fn is_south_african(d: &[u8]) -> bool {
-    d.len() == 13 && month_day(two(d, 2), two(d, 4)) && matches!(at(d, 10), b'0' | b'1') && matches!(at(d, 11), b'8' | b'9') && luhn(d)
 }
 
 /// Proposes ids that hold letters, from each word.
 pub(super) fn lettered(bytes: &[u8], start: usize, end: usize, found: &mut Vec<Found>) {
-    let mut push = |end: usize, rank: u8| found.push(Found { start, end, entity: Entity::NationalId, rank });
+    let mut push = |end: usize, rank: u8| {
+        found.push(Found {
+            start,
+            end,
+            entity: Entity::NationalId,
+            rank,
+        })
+    };
     let word = part(bytes, start, end);
     let mut upper = [0_u8; 24];
-    let Some(slot) = upper.get_mut(..word.len()) else { return };
+    let Some(slot) = upper.get_mut(..word.len()) else {
+        return;
+    };
     slot.copy_from_slice(word);
     slot.make_ascii_uppercase();
     let word: &[u8] = slot;
     let after = at(bytes, end);
-    let alone = !is_word(after) && !(matches!(after, b'-' | b'.' | b'/') && at(bytes, end + 1).is_ascii_alphanumeric());
-    if alone && (is_spanish(word) || is_italian(word) || is_mexican(word) || is_nino(word) || is_irish(word)
-        || is_indian(word))
+    let goes_on = is_word(after)
+        || matches!(after, b'-' | b'.' | b'/') && at(bytes, end + 1).is_ascii_alphanumeric();
+    let alone = !goes_on;
+    if alone
+        && (is_spanish(word)
+            || is_italian(word)
+            || is_mexican(word)
+            || is_nino(word)
+            || is_irish(word)
+            || is_indian(word))
     {
         push(end, 82);
         return;
     }
     match word.len() {
         // `67478260-D`, Spain.
-        8 if after == b'-' && word.iter().all(u8::is_ascii_digit) && !is_word(at(bytes, end + 2)) => {
+        8 if after == b'-'
+            && word.iter().all(u8::is_ascii_digit)
+            && !is_word(at(bytes, end + 2)) =>
+        {
             let mut whole: SmallVec<[u8; 12]> = SmallVec::from_slice(word);
             whole.push(at(bytes, end + 1).to_ascii_uppercase());
             if is_spanish(&whole) {
@@ -333,8 +229,16 @@ pub(super) fn lettered(bytes: &[u8], start: usize, end: usize, found: &mut Vec<F
         // `AL 92 64 98 C`, the United Kingdom.
         2 if after == b' ' => {
             let mut compact: SmallVec<[u8; 12]> = SmallVec::from_slice(word);
-            compact.extend(part(bytes, end, end + 11).iter().filter(|b| **b != b' ').map(u8::to_ascii_uppercase));
-            let spaced = part(bytes, end, end + 11).iter().enumerate().all(|(i, b)| (*b == b' ') == (i % 3 == 0));
+            compact.extend(
+                part(bytes, end, end + 11)
+                    .iter()
+                    .filter(|b| **b != b' ')
+                    .map(u8::to_ascii_uppercase),
+            );
+            let spaced = part(bytes, end, end + 11)
+                .iter()
+                .enumerate()
+                .all(|(i, b)| (*b == b' ') == (i % 3 == 0));
             if spaced && is_nino(&compact) && !is_word(at(bytes, end + 11)) {
                 push(end + 11, 82);
             }
@@ -344,11 +248,12 @@ pub(super) fn lettered(bytes: &[u8], start: usize, end: usize, found: &mut Vec<F
 }
 
 fn shaped(word: &[u8], shape: &[u8]) -> bool {
-    word.len() == shape.len() && word.iter().zip(shape).all(|(b, s)| match s {
-        b'9' => b.is_ascii_digit(),
-        b'A' => b.is_ascii_uppercase(),
-        _ => b.is_ascii_alphanumeric(),
-    })
+    word.len() == shape.len()
+        && word.iter().zip(shape).all(|(b, s)| match s {
+            b'9' => b.is_ascii_digit(),
+            b'A' => b.is_ascii_uppercase(),
+            _ => b.is_ascii_alphanumeric(),
+        })
 }
 
 fn is_spanish(word: &[u8]) -> bool {
@@ -359,73 +264,126 @@ fn is_spanish(word: &[u8]) -> bool {
         Some(b'Z') => (2, part(word, 1, 8)),
         _ => (0, part(word, 0, 8)),
     };
-    let shape = shaped(word, b"99999999A") || shaped(word, b"A9999999A") && matches!(word.first(), Some(b'X' | b'Y' | b'Z'));
-    let value = if body.len() == 7 { prefix * 10_000_000 + number(body) } else { number(body) };
-    let letter = usize::try_from(value % 23).ok().and_then(|i| LETTERS.get(i));
+    let shape = shaped(word, b"99999999A")
+        || shaped(word, b"A9999999A") && matches!(word.first(), Some(b'X' | b'Y' | b'Z'));
+    let value = if body.len() == 7 {
+        prefix * 10_000_000 + number(body)
+    } else {
+        number(body)
+    };
+    let letter = usize::try_from(value % 23)
+        .ok()
+        .and_then(|i| LETTERS.get(i));
     shape && word.last() == letter
 }
 
 fn is_nino(word: &[u8]) -> bool {
     shaped(word, b"AA999999A")
         && !matches!(word.first(), Some(b'D' | b'F' | b'I' | b'Q' | b'U' | b'V'))
-        && !matches!(word.get(1), Some(b'D' | b'F' | b'I' | b'O' | b'Q' | b'U' | b'V'))
+        && !matches!(
+            word.get(1),
+            Some(b'D' | b'F' | b'I' | b'O' | b'Q' | b'U' | b'V')
+        )
         && matches!(word.last(), Some(b'A'..=b'D'))
-        && !matches!(word.get(..2), Some(b"BG" | b"GB" | b"KN" | b"NK" | b"NT" | b"TN" | b"ZZ"))
+        && !matches!(
+            word.get(..2),
+            Some(b"BG" | b"GB" | b"KN" | b"NK" | b"NT" | b"TN" | b"ZZ")
+        )
 }
 
 fn is_indian(word: &[u8]) -> bool {
-    shaped(word, b"AAAAA9999A") && matches!(word.get(3), Some(b'P' | b'C' | b'H' | b'A' | b'B' | b'G' | b'J' | b'L' | b'F' | b'T'))
+    shaped(word, b"AAAAA9999A")
+        && matches!(
+            word.get(3),
+            Some(b'P' | b'C' | b'H' | b'A' | b'B' | b'G' | b'J' | b'L' | b'F' | b'T')
+        )
 }
 
 fn is_irish(word: &[u8]) -> bool {
     // `W` counts as nothing, `A` as one.
-    let value = |b: u8| if b == b'W' { 0 } else { u64::from(b.wrapping_sub(b'A')) + 1 };
+    let value = |b: u8| {
+        if b == b'W' {
+            0
+        } else {
+            u64::from(b.wrapping_sub(b'A')) + 1
+        }
+    };
     let second = word.get(8).map_or(0, |b| value(*b) * 9);
     let sum = (weighted(part(word, 0, 7), &[8, 7, 6, 5, 4, 3, 2]) + second) % 23;
-    (shaped(word, b"9999999A") || shaped(word, b"9999999AA") && matches!(word.get(8), Some(b'A'..=b'I' | b'W'))) && value(at(word, 7)) == if sum == 0 { 0 } else { sum }
+    (shaped(word, b"9999999A")
+        || shaped(word, b"9999999AA") && matches!(word.get(8), Some(b'A'..=b'I' | b'W')))
+        && value(at(word, 7)) == if sum == 0 { 0 } else { sum }
 }
 
 fn is_mexican(word: &[u8]) -> bool {
-    shaped(word, b"AAAA999999AAAAAA*9") && matches!(word.get(10), Some(b'H' | b'M' | b'X')) && month_day(two(word, 6), two(word, 8))
+    shaped(word, b"AAAA999999AAAAAA*9")
+        && matches!(word.get(10), Some(b'H' | b'M' | b'X'))
+        && month_day(two(word, 6), two(word, 8))
 }
 
 fn is_italian(word: &[u8]) -> bool {
     const ODD: [u32; 36] = [
-        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22,
-        25, 24, 23,
+        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3,
+        6, 8, 12, 14, 16, 10, 22, 25, 24, 23,
     ];
-    if !shaped(word, b"AAAAAA**A**A***A") || !matches!(word.get(8), Some(b'A' | b'B' | b'C' | b'D' | b'E' | b'H' | b'L' | b'M' | b'P' | b'R' | b'S' | b'T')) {
+    if !shaped(word, b"AAAAAA**A**A***A")
+        || !matches!(
+            word.get(8),
+            Some(b'A' | b'B' | b'C' | b'D' | b'E' | b'H' | b'L' | b'M' | b'P' | b'R' | b'S' | b'T')
+        )
+    {
         return false;
     }
     // Digits may be replaced by letters, but not all of them: `InlineTableClose` is a word.
     if word.iter().filter(|b| b.is_ascii_digit()).count() < 4 {
         return false;
     }
-    let sum: u32 = part(word, 0, 15).iter().enumerate().map(|(i, b)| {
-        let value = char::from(*b).to_digit(36).unwrap_or(0);
-        if i % 2 == 0 {
-            usize::try_from(value).ok().and_then(|v| ODD.get(v)).copied().unwrap_or(0)
-        } else {
-            if value > 9 { value - 10 } else { value }
-        }
-    }).sum();
-    word.last().is_some_and(|b| u32::from(b.wrapping_sub(b'A')) == sum % 26)
+    let sum: u32 = part(word, 0, 15)
+        .iter()
+        .enumerate()
+        .map(|(i, b)| {
+            let value = char::from(*b).to_digit(36).unwrap_or(0);
+            if i % 2 == 0 {
+                usize::try_from(value)
+                    .ok()
+                    .and_then(|v| ODD.get(v))
+                    .copied()
+                    .unwrap_or(0)
+            } else {
+                if value > 9 { value - 10 } else { value }
+            }
+        })
+        .sum();
+    word.last()
+        .is_some_and(|b| u32::from(b.wrapping_sub(b'A')) == sum % 26)
 }
 
 fn is_finnish(date: &[u8], tail: &[u8]) -> bool {
     const LETTERS: &[u8; 31] = b"0123456789ABCDEFHJKLMNPRSTUVWXY";
-    let Some((check, serial)) = tail.split_last() else { return false };
-    if !date.iter().chain(serial).all(u8::is_ascii_digit) || serial.len() != 3 || !month_day(two(date, 2), two(date, 0)) {
+    let Some((check, serial)) = tail.split_last() else {
+        return false;
+    };
+    if !date.iter().chain(serial).all(u8::is_ascii_digit)
+        || serial.len() != 3
+        || !month_day(two(date, 2), two(date, 0))
+    {
         return false;
     }
     let value = number(date) * 1000 + number(serial);
-    usize::try_from(value % 31).ok().and_then(|i| LETTERS.get(i)) == Some(&check.to_ascii_uppercase())
+    usize::try_from(value % 31)
+        .ok()
+        .and_then(|i| LETTERS.get(i))
+        == Some(&check.to_ascii_uppercase())
 }
 
 /// Whether a whole value is a plausible id when its field's name says that it is one.
 pub(super) fn is_plausible(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    text.len() <= 32 && digits >= 4 && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'-' | b'.' | b'/' | b'+'))
+    text.len() <= 32
+        && digits >= 4
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'-' | b'.' | b'/' | b'+'))
 }
 
 #[cfg(test)]
@@ -444,15 +402,33 @@ mod tests {
             i = end.max(i) + 1;
         }
         out.retain(|f| f.entity == Entity::NationalId);
-        out.iter().map(|f| text[f.start..f.end].to_owned()).collect()
+        out.iter()
+            .map(|f| text[f.start..f.end].to_owned())
+            .collect()
     }
 
     #[test]
     fn ids_with_right_check_digits_are_found() {
         for text in [
-            "078-05-1120", "501 85 0139", "793.841.899-44", "84.01.24-996.55", "631204-3554", "211062-5629", "924-518-277",
-            "6138 1163 1492", "2 70 04 59 055 070 11", "AL 92 64 98 C", "75134132D", "Z8866904H", "CCNSTH92H07F032H",
-            "SEGR630306MNLDSH09", "180842-603B", "13.702.292-3", "31010419950701030X", "440305197612064411", "ZJUFV7525Y",
+            "078-05-1120",
+            "501 85 0139",
+            "793.841.899-44",
+            "84.01.24-996.55",
+            "631204-3554",
+            "211062-5629",
+            "924-518-277",
+            "6138 1163 1492",
+            "2 70 04 59 055 070 11",
+            "AL 92 64 98 C",
+            "75134132D",
+            "Z8866904H",
+            "CCNSTH92H07F032H",
+            "SEGR630306MNLDSH09",
+            "180842-603B",
+            "13.702.292-3",
+            "31010419950701030X",
+            "440305197612064411",
+            "ZJUFV7525Y",
         ] {
             assert_eq!(found(text), [text]);
         }
@@ -460,7 +436,17 @@ mod tests {
 
     #[test]
     fn wrong_check_digits_and_other_numbers_are_left() {
-        for text in ["900-12-3456", "123-45-0000", "793.841.899-45", "7309 9252 9772", "75134132E", "1691120769", "2S-B2O-786", "YN1HBQ4F4M", "1757657853331"] {
+        for text in [
+            "900-12-3456",
+            "123-45-0000",
+            "793.841.899-45",
+            "7309 9252 9772",
+            "75134132E",
+            "1691120769",
+            "2S-B2O-786",
+            "YN1HBQ4F4M",
+            "1757657853331",
+        ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }
     }

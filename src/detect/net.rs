@@ -18,7 +18,9 @@ pub(super) fn hexes(bytes: &[u8], found: &mut Vec<Found>) {
             i += 1;
             continue;
         }
-        let end = skip(bytes, i, |b| b.is_ascii_hexdigit() || matches!(b, b':' | b'-' | b'.'));
+        let end = skip(bytes, i, |b| {
+            b.is_ascii_hexdigit() || matches!(b, b':' | b'-' | b'.')
+        });
         run(bytes, i, end, found);
         // Stand behind the run; a word that goes on cannot start a candidate.
         i = end.max(i + 1);
@@ -29,8 +31,16 @@ fn run(bytes: &[u8], start: usize, end: usize, found: &mut Vec<Found>) {
     let mut from = start;
     // A run may hold several candidates divided by dashes or colons; groups restart after a mark.
     while from < end {
-        if let Some((stop, entity)) = uuid(bytes, from).or_else(|| mac(bytes, from)).or_else(|| ipv6(bytes, from, end)) {
-            found.push(Found { start: from, end: stop, entity, rank: if entity == Entity::Uuid { 88 } else { 80 } });
+        if let Some((stop, entity)) = uuid(bytes, from)
+            .or_else(|| mac(bytes, from))
+            .or_else(|| ipv6(bytes, from, end))
+        {
+            found.push(Found {
+                start: from,
+                end: stop,
+                entity,
+                rank: if entity == Entity::Uuid { 88 } else { 80 },
+            });
             from = stop;
             continue;
         }
@@ -51,10 +61,16 @@ fn uuid(bytes: &[u8], from: usize) -> Option<(usize, Entity)> {
     let end = from + 36;
     let text = bytes.get(from..end)?;
     let fits = text.iter().enumerate().all(|(i, b)| {
-        if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() }
+        if matches!(i, 8 | 13 | 18 | 23) {
+            *b == b'-'
+        } else {
+            b.is_ascii_hexdigit()
+        }
     });
-    (fits && !is_word(at(bytes, end)) && !(at(bytes, end) == b'-' && at(bytes, end + 1).is_ascii_hexdigit()))
-        .then_some((end, Entity::Uuid))
+    (fits
+        && !is_word(at(bytes, end))
+        && !(at(bytes, end) == b'-' && at(bytes, end + 1).is_ascii_hexdigit()))
+    .then_some((end, Entity::Uuid))
 }
 
 /// `aa:bb:cc:dd:ee:ff`, `aa-bb-…`, `aabb.ccdd.eeff`.
@@ -62,14 +78,34 @@ fn mac(bytes: &[u8], from: usize) -> Option<(usize, Entity)> {
     let mark = at(bytes, from + 2);
     let (end, fits) = if mark == b':' || mark == b'-' {
         let text = bytes.get(from..from + 17)?;
-        (from + 17, text.iter().enumerate().all(|(i, b)| if i % 3 == 2 { *b == mark } else { b.is_ascii_hexdigit() }))
+        (
+            from + 17,
+            text.iter().enumerate().all(|(i, b)| {
+                if i % 3 == 2 {
+                    *b == mark
+                } else {
+                    b.is_ascii_hexdigit()
+                }
+            }),
+        )
     } else {
         let text = bytes.get(from..from + 14)?;
-        (from + 14, text.iter().enumerate().all(|(i, b)| if i == 4 || i == 9 { *b == b'.' } else { b.is_ascii_hexdigit() }))
+        (
+            from + 14,
+            text.iter().enumerate().all(|(i, b)| {
+                if i == 4 || i == 9 {
+                    *b == b'.'
+                } else {
+                    b.is_ascii_hexdigit()
+                }
+            }),
+        )
     };
     let text = part(bytes, from, end);
     let after = at(bytes, end);
-    let lone = !is_word(after) && !(matches!(after, b':' | b'-' | b'.') && at(bytes, end + 1).is_ascii_hexdigit());
+    let goes_on = is_word(after)
+        || matches!(after, b':' | b'-' | b'.') && at(bytes, end + 1).is_ascii_hexdigit();
+    let lone = !goes_on;
     // `0000.0000.0000` of decimals is a number; dotted forms need a letter.
     let hexish = mark == b':' || text.iter().any(u8::is_ascii_digit);
     let dotted = mark == b':' || mark == b'-' || text.iter().any(u8::is_ascii_alphabetic);
@@ -78,9 +114,14 @@ fn mac(bytes: &[u8], from: usize) -> Option<(usize, Entity)> {
 
 fn ipv6(bytes: &[u8], from: usize, end: usize) -> Option<(usize, Entity)> {
     let stop = from + 45.min(end.checked_sub(from)?);
-    let run_end = skip(part(bytes, 0, stop), from, |b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'));
+    let run_end = skip(part(bytes, 0, stop), from, |b| {
+        b.is_ascii_hexdigit() || matches!(b, b':' | b'.')
+    });
     let mut tail = run_end;
-    while tail > from && (before(bytes, tail) == b'.' || (before(bytes, tail) == b':' && !part(bytes, from, tail).ends_with(b"::"))) {
+    while tail > from
+        && (before(bytes, tail) == b'.'
+            || (before(bytes, tail) == b':' && !part(bytes, from, tail).ends_with(b"::")))
+    {
         tail -= 1;
     }
     let text = part(bytes, from, tail);
@@ -91,7 +132,8 @@ fn ipv6(bytes: &[u8], from: usize, end: usize) -> Option<(usize, Entity)> {
     text.parse::<Ipv6Addr>().ok()?;
     let groups = text.split(':').filter(|g| !g.is_empty()).count();
     let first = text.find(':').unwrap_or(0);
-    let plausible = text.bytes().any(|b| b.is_ascii_digit()) && (first >= 3 || groups >= 3) || text == "::1";
+    let plausible =
+        text.bytes().any(|b| b.is_ascii_digit()) && (first >= 3 || groups >= 3) || text == "::1";
     if !plausible {
         return None;
     }
@@ -109,21 +151,47 @@ mod tests {
     fn found(text: &str) -> Vec<(Entity, &str)> {
         let mut out = Vec::new();
         hexes(text.as_bytes(), &mut out);
-        out.iter().map(|f| (f.entity, &text[f.start..f.end])).collect()
+        out.iter()
+            .map(|f| (f.entity, &text[f.start..f.end]))
+            .collect()
     }
 
     #[test]
     fn addresses_and_ids_are_found() {
         for (text, entity, span) in [
-            ("peer [2804:14c::a]:8443 closed", Entity::IpAddress, "2804:14c::a"),
-            ("64:ff9b::192.0.2.33", Entity::IpAddress, "64:ff9b::192.0.2.33"),
-            ("fe80::1ff:fe23:4567:890a%eth2", Entity::IpAddress, "fe80::1ff:fe23:4567:890a%eth2"),
+            (
+                "peer [2804:14c::a]:8443 closed",
+                Entity::IpAddress,
+                "2804:14c::a",
+            ),
+            (
+                "64:ff9b::192.0.2.33",
+                Entity::IpAddress,
+                "64:ff9b::192.0.2.33",
+            ),
+            (
+                "fe80::1ff:fe23:4567:890a%eth2",
+                Entity::IpAddress,
+                "fe80::1ff:fe23:4567:890a%eth2",
+            ),
             ("ip: 2001:db8::4c16.", Entity::IpAddress, "2001:db8::4c16"),
-            ("mac=00:1a:2b:2d:cd:04", Entity::MacAddress, "00:1a:2b:2d:cd:04"),
+            (
+                "mac=00:1a:2b:2d:cd:04",
+                Entity::MacAddress,
+                "00:1a:2b:2d:cd:04",
+            ),
             ("F0-18-98-F6-05-10", Entity::MacAddress, "F0-18-98-F6-05-10"),
             ("b827.ebb5.5523", Entity::MacAddress, "b827.ebb5.5523"),
-            ("urn:uuid:ea98534e-7d93-4d65-82ca-84f5c7703a2c", Entity::Uuid, "ea98534e-7d93-4d65-82ca-84f5c7703a2c"),
-            ("{A6E06314-44A1-41C1-9C31-DDF203F16329}", Entity::Uuid, "A6E06314-44A1-41C1-9C31-DDF203F16329"),
+            (
+                "urn:uuid:ea98534e-7d93-4d65-82ca-84f5c7703a2c",
+                Entity::Uuid,
+                "ea98534e-7d93-4d65-82ca-84f5c7703a2c",
+            ),
+            (
+                "{A6E06314-44A1-41C1-9C31-DDF203F16329}",
+                Entity::Uuid,
+                "A6E06314-44A1-41C1-9C31-DDF203F16329",
+            ),
         ] {
             assert_eq!(found(text), [(entity, span)], "{text}");
         }
@@ -132,9 +200,18 @@ mod tests {
     #[test]
     fn clocks_paths_and_hashes_are_left() {
         for text in [
-            "00:00:00", "css:hover::selection", "ab:cd:ef:01:23", "crate::module::Type", "::after", "12:34", "C::D",
-            "05:24:02.656596", "00-36e3dda71dd1bcbfa05d834920c8a504-7d5b8efebe2c0077-01", "16:28:23",
-            "c758fb22bb2348843382910f3838d06f", "2018-05-23T00:42:34Z",
+            "00:00:00",
+            "css:hover::selection",
+            "ab:cd:ef:01:23",
+            "crate::module::Type",
+            "::after",
+            "12:34",
+            "C::D",
+            "05:24:02.656596",
+            "00-36e3dda71dd1bcbfa05d834920c8a504-7d5b8efebe2c0077-01",
+            "16:28:23",
+            "c758fb22bb2348843382910f3838d06f",
+            "2018-05-23T00:42:34Z",
         ] {
             assert_eq!(found(text), [], "{text}");
         }

@@ -39,8 +39,14 @@ pub(super) fn numbers(bytes: &[u8], found: &mut Vec<Found>) {
             let end = skip(bytes, i, |b| b.is_ascii_digit());
             groups.push(Group { start: i, end });
             i = end;
-            let next = skip(bytes, end, |b| matches!(b, b' ' | b'-' | b'.' | b'/' | b'(' | b')'));
-            if next == end || next > end + 3 || !at(bytes, next).is_ascii_digit() || groups.len() >= 64 {
+            let next = skip(bytes, end, |b| {
+                matches!(b, b' ' | b'-' | b'.' | b'/' | b'(' | b')')
+            });
+            if next == end
+                || next > end + 3
+                || !at(bytes, next).is_ascii_digit()
+                || groups.len() >= 64
+            {
                 break;
             }
             i = next;
@@ -52,16 +58,29 @@ pub(super) fn numbers(bytes: &[u8], found: &mut Vec<Found>) {
 fn judge(bytes: &[u8], groups: &[Group], found: &mut Vec<Found>) {
     for k in 0..groups.len() {
         let window = groups.get(k..groups.len().min(k + 8)).unwrap_or(&[]);
-        let Some(first) = window.first().copied() else { break };
+        let Some(first) = window.first().copied() else {
+            break;
+        };
         let ahead = before(bytes, first.start);
-        if !(ahead.is_ascii_alphabetic() || ahead >= 0x80 && k == 0 && !starts_after_sign(bytes, first.start))
+        if !(ahead.is_ascii_alphabetic()
+            || ahead >= 0x80 && k == 0 && !starts_after_sign(bytes, first.start))
             && ahead != b'_'
         {
             if let Some(end) = ipv4(bytes, window, groups.get(k.wrapping_sub(1)).copied()) {
-                found.push(Found { start: first.start, end, entity: Entity::IpAddress, rank: 78 });
+                found.push(Found {
+                    start: first.start,
+                    end,
+                    entity: Entity::IpAddress,
+                    rank: 78,
+                });
             }
             if let Some(end) = card(bytes, window) {
-                found.push(Found { start: first.start, end, entity: Entity::CreditCard, rank: 86 });
+                found.push(Found {
+                    start: first.start,
+                    end,
+                    entity: Entity::CreditCard,
+                    rank: 86,
+                });
             }
             natid::numeric(bytes, window, found);
         }
@@ -71,22 +90,30 @@ fn judge(bytes: &[u8], groups: &[Group], found: &mut Vec<Found>) {
 
 /// Whether the non-ASCII byte before is no letter (a quotation mark, a CJK sign).
 fn starts_after_sign(bytes: &[u8], start: usize) -> bool {
-    let head = std::str::from_utf8(part(bytes, start.saturating_sub(3), start)).or_else(|_| std::str::from_utf8(part(bytes, start.saturating_sub(2), start)));
-    head.ok().and_then(|t| t.chars().next_back()).is_some_and(|c| !c.is_alphabetic() || u32::from(c) > 0x2e80)
+    let head = std::str::from_utf8(part(bytes, start.saturating_sub(3), start))
+        .or_else(|_| std::str::from_utf8(part(bytes, start.saturating_sub(2), start)));
+    head.ok()
+        .and_then(|t| t.chars().next_back())
+        .is_some_and(|c| !c.is_alphabetic() || u32::from(c) > 0x2e80)
 }
 
 /// The sign between two neighbouring groups when it is just one byte.
 pub(super) fn sign(bytes: &[u8], left: Group, right: Group) -> u8 {
-    if right.start == left.end + 1 { at(bytes, left.end) } else { 0 }
+    if right.start == left.end + 1 {
+        at(bytes, left.end)
+    } else {
+        0
+    }
 }
 
 /// Whether the groups end here: no letter, digit or decimal goes on.
 pub(super) fn ends(bytes: &[u8], end: usize) -> bool {
     let after = at(bytes, end);
     let next = at(bytes, end + 1);
-    !(is_word(after) && !cjk_after(bytes, end))
-        && !(matches!(after, b'-' | b'.' | b'/' | b':' | b',' | b'\'') && (next.is_ascii_digit()))
-        && !(matches!(after, b'-') && next.is_ascii_alphanumeric())
+    let goes_on = is_word(after) && !cjk_after(bytes, end)
+        || matches!(after, b'-' | b'.' | b'/' | b':' | b',' | b'\'') && next.is_ascii_digit()
+        || after == b'-' && next.is_ascii_alphanumeric();
+    !goes_on
 }
 
 fn cjk_after(bytes: &[u8], end: usize) -> bool {
@@ -94,11 +121,17 @@ fn cjk_after(bytes: &[u8], end: usize) -> bool {
 }
 
 fn ipv4(bytes: &[u8], groups: &[Group], previous: Option<Group>) -> Option<usize> {
-    let [a, b, c, d, ..] = groups else { return None };
+    let [a, b, c, d, ..] = groups else {
+        return None;
+    };
     let octets = [*a, *b, *c, *d];
-    let dotted = octets.windows(2).all(|w| matches!(w, [l, r] if sign(bytes, *l, *r) == b'.'));
+    let dotted = octets
+        .windows(2)
+        .all(|w| matches!(w, [l, r] if sign(bytes, *l, *r) == b'.'));
     let in_range = octets.iter().all(|g| {
-        g.len() <= 3 && number(part(bytes, g.start, g.end)) <= 255 && (g.len() == 1 || at(bytes, g.start) != b'0')
+        g.len() <= 3
+            && number(part(bytes, g.start, g.end)) <= 255
+            && (g.len() == 1 || at(bytes, g.start) != b'0')
     });
     if !dotted || !in_range {
         return None;
@@ -110,7 +143,9 @@ fn ipv4(bytes: &[u8], groups: &[Group], previous: Option<Group>) -> Option<usize
     if is_word(after) && !cjk_after(bytes, end)
         || matches!(after, b'.' | b'+') && next.is_ascii_alphanumeric()
         || after == b'-' && next.is_ascii_alphanumeric() && !is_range(bytes, end + 1)
-        || matches!(ahead, b'.' | b'-' | b'+') && previous.is_some_and(|p| p.end + 1 == start) && ahead != b'-'
+        || matches!(ahead, b'.' | b'-' | b'+')
+            && previous.is_some_and(|p| p.end + 1 == start)
+            && ahead != b'-'
         || matches!(ahead, b'.' | b'+' | b'~' | b'^' | b'_')
         || ahead == b'-' && second_before(bytes, start).is_ascii_alphabetic()
         || ahead == b'/' && second_before(bytes, start).is_ascii_alphanumeric()
@@ -122,7 +157,10 @@ fn ipv4(bytes: &[u8], groups: &[Group], previous: Option<Group>) -> Option<usize
     if word_before(bytes, start, 14, VERSION_WORDS) {
         return None;
     }
-    let small = octets.iter().filter(|g| number(part(bytes, g.start, g.end)) <= 20).count();
+    let small = octets
+        .iter()
+        .filter(|g| number(part(bytes, g.start, g.end)) <= 20)
+        .count();
     let behind_word = ahead == b' ' && second_before(bytes, start).is_ascii_alphabetic();
     if small >= 3 && behind_word && !word_before(bytes, start, 24, IP_WORDS) {
         return None;
@@ -132,14 +170,21 @@ fn ipv4(bytes: &[u8], groups: &[Group], previous: Option<Group>) -> Option<usize
 
 /// `10.0.0.1-10.0.0.9`.
 fn is_range(bytes: &[u8], from: usize) -> bool {
-    part(bytes, from, from + 16).iter().take_while(|b| b.is_ascii_digit() || **b == b'.').filter(|b| **b == b'.').count() == 3
+    part(bytes, from, from + 16)
+        .iter()
+        .take_while(|b| b.is_ascii_digit() || **b == b'.')
+        .filter(|b| **b == b'.')
+        .count()
+        == 3
 }
 
+#[rustfmt::skip]
 const VERSION_WORDS: &[&str] = &[
     "version", "ver.", "ver ", "v ", "build", "release", "firmware", "fw ", "chrome", "chromium", "firefox", "edge",
     "opera", "safari", "android ", "ios ", "sdk", "driver", "webview", "electron", "rev", "patch", "upgrade", "player",
     "plugin", "runtime", "oid", "section", "kernel", "iemobile", "trident", "miui", "flash",
 ];
+#[rustfmt::skip]
 const IP_WORDS: &[&str] = &[
     "ip", "from", "addr", "host", "client", "server", "peer", "remote", "dns", "gateway", "login", "connect", "to ",
     "econn", "proxy", "at ", "node",
@@ -149,7 +194,9 @@ const IP_WORDS: &[&str] = &[
 fn card(bytes: &[u8], groups: &[Group]) -> Option<usize> {
     let first = groups.first()?;
     let ahead = before(bytes, first.start);
-    if matches!(ahead, b'.' | b'-' | b'_' | b'+' | b'#') || ahead == b',' && second_before(bytes, first.start).is_ascii_digit() {
+    if matches!(ahead, b'.' | b'-' | b'_' | b'+' | b'#')
+        || ahead == b',' && second_before(bytes, first.start).is_ascii_digit()
+    {
         return None;
     }
     if first.len() >= 12 {
@@ -162,10 +209,19 @@ fn card(bytes: &[u8], groups: &[Group]) -> Option<usize> {
         let usual = matches!(digits.len(), 14..=16);
         return (called || usual && !is_odd_usual(digits)).then_some(first.end);
     }
-    const LAYOUTS: [&[usize]; 6] = [&[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3], &[4, 4, 5], &[4, 4, 4, 4, 2]];
+    const LAYOUTS: [&[usize]; 6] = [
+        &[4, 4, 4, 4],
+        &[4, 6, 5],
+        &[4, 6, 4],
+        &[4, 4, 4, 4, 3],
+        &[4, 4, 5],
+        &[4, 4, 4, 4, 2],
+    ];
     let mut best = None;
     for layout in LAYOUTS {
-        let Some(window) = groups.get(..layout.len()) else { continue };
+        let Some(window) = groups.get(..layout.len()) else {
+            continue;
+        };
         let Some(last) = window.last() else { continue };
         let mark = window.get(..2).map_or(0, |w| match w {
             [l, r] => sign(bytes, *l, *r),
@@ -173,12 +229,20 @@ fn card(bytes: &[u8], groups: &[Group]) -> Option<usize> {
         });
         if !matches!(mark, b' ' | b'-' | b'.')
             || window.iter().zip(layout).any(|(g, len)| g.len() != *len)
-            || window.windows(2).any(|w| !matches!(w, [l, r] if sign(bytes, *l, *r) == mark))
+            || window
+                .windows(2)
+                .any(|w| !matches!(w, [l, r] if sign(bytes, *l, *r) == mark))
         {
             continue;
         }
-        let digits: SmallVec<[u8; 20]> = part(bytes, first.start, last.end).iter().copied().filter(u8::is_ascii_digit).collect();
-        let goes_on = groups.get(layout.len()).is_some_and(|g| sign(bytes, *last, *g) == mark && mark != b' ');
+        let digits: SmallVec<[u8; 20]> = part(bytes, first.start, last.end)
+            .iter()
+            .copied()
+            .filter(u8::is_ascii_digit)
+            .collect();
+        let goes_on = groups
+            .get(layout.len())
+            .is_some_and(|g| sign(bytes, *last, *g) == mark && mark != b' ');
         if is_card_text(&digits) && ends(bytes, last.end) && !goes_on {
             best = Some(last.end);
         }
@@ -189,7 +253,8 @@ fn card(bytes: &[u8], groups: &[Group]) -> Option<usize> {
 /// Compact lengths 14 to 16 whose prefix ids share, too (old JCB, Maestro's wide ranges).
 fn is_odd_usual(digits: &[u8]) -> bool {
     let four = number(digits.get(..4).unwrap_or(&[]));
-    matches!(four, 1800 | 2131 | 5600..=5999 | 9792 | 8100..=8299) || digits.len() == 15 && !matches!(four / 100, 34 | 37)
+    matches!(four, 1800 | 2131 | 5600..=5999 | 9792 | 8100..=8299)
+        || digits.len() == 15 && !matches!(four / 100, 34 | 37)
         || digits.len() == 14 && !matches!(four / 10, 300..=305 | 309 | 360..=369 | 380..=399)
 }
 
@@ -198,6 +263,7 @@ fn is_wide_jcb(digits: &[u8]) -> bool {
     digits.len() == 16 && digits.starts_with(b"35") && luhn(digits)
 }
 
+#[rustfmt::skip]
 const CARD_WORDS: &[&str] = &[
     "card", "cc", "credit", "debit", "visa", "master", "amex", "maestro", "jcb", "pan", "pay", "charge", "karte",
     "kredit", "carte", "tarjeta", "cart", "kaart", "number", "num",
@@ -237,21 +303,42 @@ pub(super) fn is_card(digits: &str) -> bool {
 
 /// The Luhn check.
 pub(super) fn luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits.iter().rev().enumerate().map(|(i, b)| {
-        let d = u32::from(b.wrapping_sub(b'0'));
-        if i % 2 == 0 { d } else if d > 4 { 2 * d - 9 } else { 2 * d }
-    }).sum();
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(i, b)| {
+            let d = u32::from(b.wrapping_sub(b'0'));
+            if i % 2 == 0 {
+                d
+            } else if d > 4 {
+                2 * d - 9
+            } else {
+                2 * d
+            }
+        })
+        .sum();
     sum.is_multiple_of(10)
 }
 
 /// The digits of a JSON number that is a positive whole number of at most 19 digits.
 pub(super) fn integer_digits(text: &str) -> Option<String> {
     let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(i) => (text.get(..i)?, text.get(i + 1..)?.trim_start_matches('+').parse::<i32>().ok()?),
+        Some(i) => (
+            text.get(..i)?,
+            text.get(i + 1..)?
+                .trim_start_matches('+')
+                .parse::<i32>()
+                .ok()?,
+        ),
         None => (text, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    if whole.is_empty() || whole.len() > 24 || fraction.len() > 40 || !(-24..=24).contains(&exponent) {
+    if whole.is_empty()
+        || whole.len() > 24
+        || fraction.len() > 40
+        || !(-24..=24).contains(&exponent)
+    {
         return None;
     }
     let mut digits = format!("{whole}{fraction}");
@@ -275,7 +362,10 @@ mod tests {
     fn found(text: &str, entity: Entity) -> Vec<&str> {
         let mut out = Vec::new();
         numbers(text.as_bytes(), &mut out);
-        out.iter().filter(|f| f.entity == entity).map(|f| &text[f.start..f.end]).collect()
+        out.iter()
+            .filter(|f| f.entity == entity)
+            .map(|f| &text[f.start..f.end])
+            .collect()
     }
 
     #[test]
@@ -283,14 +373,25 @@ mod tests {
         for (text, ip) in [
             ("X-Forwarded-For: 105.51.22.89", "105.51.22.89"),
             ("ECONNREFUSED 211.236.223.236:6379", "211.236.223.236"),
-            ("8.8.8.8", "8.8.8.8"), ("ip:113.97.104.157;ua:curl", "113.97.104.157"),
-            ("http://62.227.226.180/x", "62.227.226.180"), ("from 10.0.0.5.", "10.0.0.5"),
+            ("8.8.8.8", "8.8.8.8"),
+            ("ip:113.97.104.157;ua:curl", "113.97.104.157"),
+            ("http://62.227.226.180/x", "62.227.226.180"),
+            ("from 10.0.0.5.", "10.0.0.5"),
         ] {
             assert_eq!(found(text, Entity::IpAddress), [ip], "{text}");
         }
         for text in [
-            "Chrome/126.0.0.0 Safari", "UCBrowser8.2.1.144/69", "1.3.6.1.4.1.311.2.1.21", "20.0.0.256", "v1.2.3.4",
-            "Version 10.1.2.3", "99.0.4844.51-1", "6.3.9600.17415", "lib-4.0.30.1", "4.0.30.1-beta", "App 4.1.2.3",
+            "Chrome/126.0.0.0 Safari",
+            "UCBrowser8.2.1.144/69",
+            "1.3.6.1.4.1.311.2.1.21",
+            "20.0.0.256",
+            "v1.2.3.4",
+            "Version 10.1.2.3",
+            "99.0.4844.51-1",
+            "6.3.9600.17415",
+            "lib-4.0.30.1",
+            "4.0.30.1-beta",
+            "App 4.1.2.3",
         ] {
             assert_eq!(found(text, Entity::IpAddress), [""; 0], "{text}");
         }
@@ -298,11 +399,26 @@ mod tests {
 
     #[test]
     fn cards_need_issuer_and_luhn() {
-        for card in ["4111111111111111", "3782 822463 10005", "4242-4242-4242-4242", "6304938230259179", "36219071387512"] {
+        for card in [
+            "4111111111111111",
+            "3782 822463 10005",
+            "4242-4242-4242-4242",
+            "6304938230259179",
+            "36219071387512",
+        ] {
             assert_eq!(found(card, Entity::CreditCard), [card]);
         }
-        assert_eq!(found("use 6062 1662 0950 1064 exp 12/27", Entity::CreditCard), ["6062 1662 0950 1064"]);
-        for text in ["4111111111111112", "1700758700667", "5124 9494 1793 8174", "1.4111111111111111", "id4111111111111111"] {
+        assert_eq!(
+            found("use 6062 1662 0950 1064 exp 12/27", Entity::CreditCard),
+            ["6062 1662 0950 1064"]
+        );
+        for text in [
+            "4111111111111112",
+            "1700758700667",
+            "5124 9494 1793 8174",
+            "1.4111111111111111",
+            "id4111111111111111",
+        ] {
             assert_eq!(found(text, Entity::CreditCard), [""; 0], "{text}");
         }
     }

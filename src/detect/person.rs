@@ -12,10 +12,44 @@ use super::scan::Found;
 
 /// Given names of some forty languages, lower case, one a line. Derived from the lists of the Faker
 /// project (MIT licence, <https://github.com/joke2k/faker>).
-static GIVEN: LazyLock<HashSet<&'static str, foldhash::fast::FixedState>> =
-    LazyLock::new(|| include_str!("given_names.txt").lines().filter(|l| !l.starts_with('#')).collect());
+static GIVEN: LazyLock<HashSet<&'static str, foldhash::fast::FixedState>> = LazyLock::new(|| {
+    include_str!("given_names.txt")
+        .lines()
+        .filter(|l| !l.starts_with('#'))
+        .collect()
+});
+
+/// Surnames that no ending gives away, of the same origin.
+static SURNAMES: LazyLock<HashSet<&'static str, foldhash::fast::FixedState>> =
+    LazyLock::new(|| {
+        include_str!("surnames.txt")
+            .lines()
+            .filter(|l| !l.starts_with('#'))
+            .collect()
+    });
+
+/// Endings of surnames in many languages.
+#[rustfmt::skip]
+const SURNAME_ENDINGS: &[&str] = &[
+    "ov", "ova", "ev", "eva", "ski", "ska", "cki", "cka", "sson", "ez", "enko", "mann", "stein", "poulos", "sen", "sky", "czyk", "dze", "shvili", "berg", "wicz", "wski",
+    "wska", "ini", "elli", "etti", "inen", "nen", "ius", "as", "man", "escu", "yan", "oglu", "vic", "dottir", "ian", "stra", "sma", "huis", "quist", "ström", "strom",
+];
+
+/// Brands and characters that carry a person's name.
+#[rustfmt::skip]
+const BRANDS: &[&str] = &[
+    "alexander wang", "alfa romeo", "anne klein", "aston martin", "ben nevis", "ben sherman", "calvin klein", "carolina herrera", "charles schwab", "charlotte tilbury", "christian dior",
+    "christian louboutin", "dale carnegie", "donald duck", "donna karan", "eddie bauer", "elizabeth arden", "estee lauder", "franklin templeton", "fred perry", "giorgio armani", "guy laroche",
+    "harley davidson", "harry potter", "hugo boss", "iron man", "jack daniel", "jack jones", "jack wolfskin", "james bond", "jean paul", "jim beam", "jimmy choo", "john deere", "john hancock",
+    "john lewis", "johnnie walker", "johnson johnson", "karl lagerfeld", "kate spade", "kenneth cole", "levi strauss", "louis vuitton", "marc jacobs", "marc o'polo", "marks spencer", "martha stewart",
+    "mary kay", "mary poppins", "max mara", "mercedes benz", "michael kors", "mickey mouse", "miu miu", "mona lisa", "morgan stanley", "oscar mayer", "paul smith", "perry ellis", "peppa pig", "ralph lauren",
+    "ray ban", "robin hood", "ronald mcdonald", "sherlock holmes", "stella artois", "stella mccartney", "steve madden", "ted baker", "thomas cook", "tom ford", "tom tailor", "tommy bahama", "tommy hilfiger",
+    "tory burch", "van gogh", "vera wang", "victoria beckham", "victoria's secret", "walt disney", "warner bros", "yves rocher", "yves saint laurent", "bob marley", "ben jerry", "peter pan", "santa claus",
+    "isabel marant", "jo malone", "bobbi brown", "kylie jenner", "laura ashley", "laura mercier", "monica vinader", "oscar wilde", "rosetta stone", "sara lee", "wendy's",
+];
 
 /// What may stand directly before a name in a sentence, lower case, with its blank.
+#[rustfmt::skip]
 const LEADS: &[&str] = &[
     "dear ", "assigned to ", "bonjour ", "frau ", "herr ", "herrn ", "mr. ", "mrs. ", "ms. ", "mr ", "mrs ", "ms ",
     "dr. ", "prof. ", "name is ", "named him ", "named her ", "follow up with ", "directed by: ", "directed by ",
@@ -26,12 +60,14 @@ const LEADS: &[&str] = &[
 ];
 
 /// What may stand directly behind a name at the start of a sentence.
+#[rustfmt::skip]
 const TAILS: &[&str] = &[
     " lives at ", "'s killers ", ", can i please ", " shouted at ", " spent a year ", " is so ", " signed up", " has joined",
     " logged in", " invited you", " wrote:", " commented",
 ];
 
 /// Words that follow given names in brands, places, roles and titles.
+#[rustfmt::skip]
 const STOP: &[&str] = &[
     "alert", "app", "airlines", "account", "action", "add", "air", "airport", "analytics", "and", "area", "bank", "bar", "bay",
     "beach", "beta", "blue", "book", "bottle", "box", "brand", "bridge", "builder", "building", "button", "cafe", "call", "camp", "canyon",
@@ -61,20 +97,46 @@ const STOP: &[&str] = &[
 /// Proposes names of persons.
 pub(super) fn persons(text: &str, found: &mut Vec<Found>) {
     if text.len() <= 64 && (is_whole_name(text) || is_korean_name(text)) {
-        found.push(Found { start: 0, end: text.len(), entity: Entity::Person, rank: 30 });
+        found.push(Found {
+            start: 0,
+            end: text.len(),
+            entity: Entity::Person,
+            rank: 30,
+        });
         return;
     }
     let bytes = text.as_bytes();
     let mut boundary = true;
     for (i, c) in text.char_indices() {
         if boundary && c.is_ascii_alphabetic() {
-            for lead in LEADS.iter().filter(|l| l.as_bytes().first() == Some(&(c.to_ascii_lowercase() as u8))) {
-                if bytes.get(i..i + lead.len()).is_some_and(|h| h.eq_ignore_ascii_case(lead.as_bytes())) {
-                    let strict = matches!(*lead, "hello " | "hi " | "hey " | "why is " | "name: " | "contact: " | "customer: ");
-                    let blanks = super::bytes::skip(bytes, i + lead.len(), |b| b == b' ').min(i + lead.len() + 6);
+            for lead in LEADS
+                .iter()
+                .filter(|l| l.as_bytes().first() == Some(&(c.to_ascii_lowercase() as u8)))
+            {
+                if bytes
+                    .get(i..i + lead.len())
+                    .is_some_and(|h| h.eq_ignore_ascii_case(lead.as_bytes()))
+                {
+                    let strict = matches!(
+                        *lead,
+                        "hello "
+                            | "hi "
+                            | "hey "
+                            | "why is "
+                            | "name: "
+                            | "contact: "
+                            | "customer: "
+                    );
+                    let blanks = super::bytes::skip(bytes, i + lead.len(), |b| b == b' ')
+                        .min(i + lead.len() + 6);
                     let start = skip_titles(text, blanks);
                     if let Some(end) = name_at(text, start, strict) {
-                        found.push(Found { start, end, entity: Entity::Person, rank: 34 });
+                        found.push(Found {
+                            start,
+                            end,
+                            entity: Entity::Person,
+                            rank: 34,
+                        });
                     }
                 }
             }
@@ -87,19 +149,36 @@ pub(super) fn persons(text: &str, found: &mut Vec<Found>) {
         let name = line.trim_matches(['>', ' ', '*', '"', '\r']);
         let lined = text.len() > line.len() && name.len() <= 48 && is_name(name, false);
         if lined {
-            found.push(Found { start, end: start + name.len(), entity: Entity::Person, rank: 34 });
+            found.push(Found {
+                start,
+                end: start + name.len(),
+                entity: Entity::Person,
+                rank: 34,
+            });
         } else if from == 0
             && let Some(end) = name_at(text, start, false)
-            && TAILS.iter().any(|t| bytes.get(end..end + t.len()).is_some_and(|h| h.eq_ignore_ascii_case(t.as_bytes())))
+            && TAILS.iter().any(|t| {
+                bytes
+                    .get(end..end + t.len())
+                    .is_some_and(|h| h.eq_ignore_ascii_case(t.as_bytes()))
+            })
         {
-            found.push(Found { start, end, entity: Entity::Person, rank: 34 });
+            found.push(Found {
+                start,
+                end,
+                entity: Entity::Person,
+                rank: 34,
+            });
         }
         from += line.len() + 1;
     }
 }
 
 fn skip_titles(text: &str, mut from: usize) -> usize {
-    for title in ["Mr. ", "Mrs. ", "Ms. ", "Dr. ", "Frau ", "Herr ", "Herrn ", "Prof. ", "Mr ", "Mrs ", "Ms ", "Dr "] {
+    for title in [
+        "Mr. ", "Mrs. ", "Ms. ", "Dr. ", "Frau ", "Herr ", "Herrn ", "Prof. ", "Mr ", "Mrs ",
+        "Ms ", "Dr ",
+    ] {
         if text.get(from..).is_some_and(|t| t.starts_with(title)) {
             from += title.len();
         }
@@ -117,8 +196,14 @@ fn name_at(text: &str, from: usize, strict: bool) -> Option<usize> {
         let core = word.trim_end_matches([',', ':', ';', '!', '?', '.', ')', '"', '\n']);
         let core = core.split_once('\n').map_or(core, |(head, _)| head);
         let core = core.strip_suffix("'s").unwrap_or(core);
-        let capital = core.chars().next().is_some_and(|c| c.is_uppercase() || c.is_alphabetic() && !c.is_lowercase());
-        let fits = capital && core.chars().all(|c| c.is_alphabetic() || matches!(c, '-' | '\'' | '’'));
+        let capital = core
+            .chars()
+            .next()
+            .is_some_and(|c| c.is_uppercase() || c.is_alphabetic() && !c.is_lowercase());
+        let fits = capital
+            && core
+                .chars()
+                .all(|c| c.is_alphabetic() || matches!(c, '-' | '\'' | '’'));
         let initial = core.chars().count() == 1 && word.ends_with('.');
         if !fits || is_stop(core) && !(words > 0 && words < 1) {
             break;
@@ -133,7 +218,8 @@ fn name_at(text: &str, from: usize, strict: bool) -> Option<usize> {
     let name = rest.get(..end)?;
     let known = name.split(' ').next().is_some_and(is_given);
     // `Dr. Martens 1460` is a shoe.
-    let numbered = rest.as_bytes().get(end) == Some(&b' ') && rest.as_bytes().get(end + 1).is_some_and(u8::is_ascii_digit);
+    let numbered = rest.as_bytes().get(end) == Some(&b' ')
+        && rest.as_bytes().get(end + 1).is_some_and(u8::is_ascii_digit);
     if numbered {
         return None;
     }
@@ -149,7 +235,8 @@ fn is_given(word: &str) -> bool {
         return false;
     }
     let lower = word.to_lowercase();
-    GIVEN.contains(lower.as_str()) || lower.contains('-') && lower.split('-').all(|part| GIVEN.contains(part))
+    GIVEN.contains(lower.as_str())
+        || lower.contains('-') && lower.split('-').all(|part| GIVEN.contains(part))
 }
 
 /// Three syllables, the first a surname.
@@ -167,37 +254,96 @@ fn is_whole_name(text: &str) -> bool {
 }
 
 fn is_name(text: &str, single: bool) -> bool {
-    let words: smallvec::SmallVec<[&str; 5]> = text.split([' ', ',']).filter(|w| !w.is_empty()).take(5).collect();
+    let words: smallvec::SmallVec<[&str; 5]> = text
+        .split([' ', ','])
+        .filter(|w| !w.is_empty())
+        .take(5)
+        .collect();
     if !(if single { 1..=4 } else { 2..=4 }).contains(&words.len()) || text.contains("  ") {
         return false;
     }
-    let fits = words.iter().all(|w| {
-        let core = w.strip_suffix('.').unwrap_or(w);
-        let first = core.chars().next();
-        let particle = matches!(*w, "de" | "da" | "do" | "dos" | "van" | "von" | "der" | "den" | "la" | "le" | "di" | "del" | "bin" | "al" | "af" | "y" | "e" | "ten" | "ter");
-        (particle || first.is_some_and(|c| c.is_uppercase() || c.is_alphabetic() && !c.is_lowercase() && !c.is_ascii()))
-            && core.chars().all(|c| c.is_alphabetic() || matches!(c, '-' | '\'' | '’' | '\u{300}'..='\u{36f}' | '\u{900}'..='\u{94f}'))
-            && !is_stop(core)
-            && (core.len() == w.len() || core.chars().count() <= 2)
-    });
+    let fits =
+        words.iter().all(|w| {
+            let core = w.strip_suffix('.').unwrap_or(w);
+            let first = core.chars().next();
+            let particle = matches!(
+                *w,
+                "de" | "da"
+                    | "do"
+                    | "dos"
+                    | "van"
+                    | "von"
+                    | "der"
+                    | "den"
+                    | "la"
+                    | "le"
+                    | "di"
+                    | "del"
+                    | "bin"
+                    | "al"
+                    | "af"
+                    | "y"
+                    | "e"
+                    | "ten"
+                    | "ter"
+            );
+            (particle
+                || first.is_some_and(|c| {
+                    c.is_uppercase() || c.is_alphabetic() && !c.is_lowercase() && !c.is_ascii()
+                })) && core.chars().all(|c| {
+                c.is_alphabetic()
+                    || matches!(c, '-' | '\'' | '’' | '\u{300}'..='\u{36f}' | '\u{900}'..='\u{94f}')
+            }) && !is_stop(core) && (core.len() == w.len() || core.chars().count() <= 2)
+        });
     if !fits {
         return false;
     }
-    let upper = words.iter().all(|w| w.chars().all(|c| !c.is_lowercase()) && w.is_ascii());
+    let upper = words
+        .iter()
+        .all(|w| w.chars().all(|c| !c.is_lowercase()) && w.is_ascii());
     let first = words.first().copied().unwrap_or("");
     let comma = text.contains(',');
     let given_first = is_given(first) && first.chars().count() >= 2;
-    let given_later = words.iter().skip(1).any(|w| (w.chars().count() >= 3 || !w.is_ascii()) && is_given(w));
+    let given_later = words
+        .iter()
+        .skip(1)
+        .any(|w| (w.chars().count() >= 3 || !w.is_ascii()) && is_given(w));
     if upper && words.len() > 3 {
         return false;
     }
-    given_first || comma && given_later || !text.is_ascii() && given_later
+    if BRANDS.iter().any(|b| {
+        text.get(..b.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(b))
+    }) {
+        return false;
+    }
+    let last = words.last().copied().unwrap_or("");
+    let surnamed = is_surname(last) || comma && words.iter().any(|w| is_surname(w));
+    (given_first || comma && given_later || !text.is_ascii() && given_later) && (surnamed || single)
+}
+
+fn is_surname(word: &str) -> bool {
+    if word.len() > 40 || word.chars().count() < 2 {
+        return false;
+    }
+    // A letter beyond ASCII, a double name: no English title has them.
+    if word.chars().any(|c| !c.is_ascii() && c.is_alphabetic()) || word.contains(['-', '\'', '’'])
+    {
+        return true;
+    }
+    let lower = word.to_ascii_lowercase();
+    SURNAMES.contains(lower.as_str())
+        || lower.len() >= 5 && SURNAME_ENDINGS.iter().any(|e| lower.ends_with(e))
+        || lower.len() >= 5 && (lower.starts_with("mc") || lower.starts_with("fitz"))
 }
 
 /// Whether a whole value looks like a person's name when its field's name says that it is one.
 pub(super) fn is_plausible(text: &str) -> bool {
     let count = text.chars().count();
-    (2..=80).contains(&count) && !text.bytes().any(|b| b.is_ascii_digit() || matches!(b, b'@' | b'/' | b'=' | b'<' | b'{'))
+    (2..=80).contains(&count)
+        && !text
+            .bytes()
+            .any(|b| b.is_ascii_digit() || matches!(b, b'@' | b'/' | b'=' | b'<' | b'{'))
         && text.chars().any(char::is_alphabetic)
 }
 
@@ -219,9 +365,18 @@ mod tests {
     #[test]
     fn names_behind_salutations_and_alone_are_found() {
         for (text, name) in [
-            ("Assigned to Elma Berger", "Elma Berger"), ("Sehr geehrte Frau Nadja Hinterleitner,", "Nadja Hinterleitner"),
-            ("Bonjour Alain Rivière, merci pour votre achat", "Alain Rivière"), ("Dear Paweł Grześków:", "Paweł Grześków"),
-            ("Marie Stern", "Marie Stern"), ("Olga Krylova lives at home", "Olga Krylova"),
+            ("Assigned to Elma Berger", "Elma Berger"),
+            (
+                "Sehr geehrte Frau Nadja Hinterleitner,",
+                "Nadja Hinterleitner",
+            ),
+            (
+                "Bonjour Alain Rivière, merci pour votre achat",
+                "Alain Rivière",
+            ),
+            ("Dear Paweł Grześków:", "Paweł Grześków"),
+            ("Marie Stern", "Marie Stern"),
+            ("Olga Krylova lives at home", "Olga Krylova"),
         ] {
             assert_eq!(found(text), [name], "{text}");
         }
@@ -230,8 +385,19 @@ mod tests {
     #[test]
     fn brands_places_and_titles_are_left() {
         for text in [
-            "Amber Alert", "Hudson River", "Caesar Salad", "Google Chrome", "Add to Cart", "Martha Stewart Living", "South Korea",
-            "Mobile Safari", "User Signed Up", "Page View", "Dear customer, thanks", "Mac OS X", "Hello World",
+            "Amber Alert",
+            "Hudson River",
+            "Caesar Salad",
+            "Google Chrome",
+            "Add to Cart",
+            "Martha Stewart Living",
+            "South Korea",
+            "Mobile Safari",
+            "User Signed Up",
+            "Page View",
+            "Dear customer, thanks",
+            "Mac OS X",
+            "Hello World",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }

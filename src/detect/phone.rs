@@ -10,10 +10,12 @@ use super::numbers::{Group, ends, sign};
 use super::scan::Found;
 
 /// Country codes of one and two digits; the rest of three.
+#[rustfmt::skip]
 const SHORT_CODES: &[u64] = &[
     1, 7, 20, 27, 30, 31, 32, 33, 34, 36, 39, 40, 41, 43, 44, 45, 46, 47, 48, 49, 51, 52, 53, 54, 55, 56, 57, 58,
     60, 61, 62, 63, 64, 65, 66, 81, 82, 84, 86, 90, 91, 92, 93, 94, 95, 98,
 ];
+#[rustfmt::skip]
 const LONG_CODES: &[(u64, u64)] = &[
     (211, 213), (216, 216), (218, 218), (220, 269), (290, 291), (297, 299), (350, 359), (370, 378), (380, 383),
     (385, 387), (389, 389), (420, 421), (423, 423), (500, 509), (590, 599), (670, 670), (672, 692), (800, 800),
@@ -21,6 +23,7 @@ const LONG_CODES: &[(u64, u64)] = &[
     (970, 977), (979, 979), (992, 996), (998, 998),
 ];
 
+#[rustfmt::skip]
 const PHONE_WORDS: &[&str] = &[
     "tel", "phone", "fax", "call", "mobil", "cell", "whatsapp", "handy", "sms", "dial", "tél", "fono", "móvil",
     "movil", "rufnummer", "telefon", "contact me", "answering at", "reach", "kontakt", "numéro", "puh",
@@ -28,7 +31,9 @@ const PHONE_WORDS: &[&str] = &[
 
 /// Proposes a phone number that begins at group `k`.
 pub(super) fn at_group(bytes: &[u8], groups: &[Group], k: usize, found: &mut Vec<Found>) {
-    let Some(first) = groups.get(k).copied() else { return };
+    let Some(first) = groups.get(k).copied() else {
+        return;
+    };
     let window = groups.get(k..groups.len().min(k + 8)).unwrap_or(&[]);
     let mut start = first.start;
     let open = before(bytes, start) == b'(' && at(bytes, first.end) == b')';
@@ -37,14 +42,21 @@ pub(super) fn at_group(bytes: &[u8], groups: &[Group], k: usize, found: &mut Vec
     }
     let plus = before(bytes, start) == b'+';
     let (end, from, rank) = if plus {
-        let Some(end) = international(bytes, window, start) else { return };
+        let Some(end) = international(bytes, window, start) else {
+            return;
+        };
         (end, start - 1, 74)
     } else {
         if k > 0 && inside_layout(bytes, groups, k) {
             return;
         }
         let ahead = before(bytes, start);
-        if is_word(ahead) && ahead < 0xe3 || matches!(ahead, b'-' | b'.' | b'/' | b'#' | b'$' | b'+' | b'~' | b'^' | b'*') {
+        if is_word(ahead) && ahead < 0xe3
+            || matches!(
+                ahead,
+                b'-' | b'.' | b'/' | b'#' | b'$' | b'+' | b'~' | b'^' | b'*'
+            )
+        {
             return;
         }
         if let Some(end) = double_zero(bytes, window) {
@@ -57,13 +69,25 @@ pub(super) fn at_group(bytes: &[u8], groups: &[Group], k: usize, found: &mut Vec
             return;
         }
     };
-    found.push(Found { start: from, end: extension(bytes, end), entity: Entity::Phone, rank });
+    found.push(Found {
+        start: from,
+        end: extension(bytes, end),
+        entity: Entity::Phone,
+        rank,
+    });
 }
 
 /// Whether group `k` continues a layout that started before it.
 fn inside_layout(bytes: &[u8], groups: &[Group], k: usize) -> bool {
-    let (Some(left), Some(right)) = (k.checked_sub(1).and_then(|i| groups.get(i)), groups.get(k)) else { return false };
-    if groups.first().is_some_and(|g| before(bytes, g.start) == b'+') && k < 6 {
+    let (Some(left), Some(right)) = (k.checked_sub(1).and_then(|i| groups.get(i)), groups.get(k))
+    else {
+        return false;
+    };
+    if groups
+        .first()
+        .is_some_and(|g| before(bytes, g.start) == b'+')
+        && k < 6
+    {
         return true;
     }
     let between = part(bytes, left.end, right.start);
@@ -71,7 +95,10 @@ fn inside_layout(bytes: &[u8], groups: &[Group], k: usize) -> bool {
 }
 
 fn is_country(code: u64) -> bool {
-    SHORT_CODES.contains(&code) || LONG_CODES.iter().any(|(low, high)| (*low..=*high).contains(&code))
+    SHORT_CODES.contains(&code)
+        || LONG_CODES
+            .iter()
+            .any(|(low, high)| (*low..=*high).contains(&code))
 }
 
 /// How many leading digits are a country code.
@@ -80,7 +107,12 @@ fn country_len(digits: &[u8]) -> Option<usize> {
 }
 
 /// The digits of a row of groups, and the end of the last group that belongs to one number.
-fn gather<'a>(bytes: &[u8], groups: &[Group], limit: usize, digits: &'a mut [u8; 24]) -> (&'a [u8], usize, usize) {
+fn gather<'a>(
+    bytes: &[u8],
+    groups: &[Group],
+    limit: usize,
+    digits: &'a mut [u8; 24],
+) -> (&'a [u8], usize, usize) {
     let mut n = 0;
     let mut end = groups.first().map_or(0, |g| g.start);
     let mut used = 0;
@@ -90,7 +122,20 @@ fn gather<'a>(bytes: &[u8], groups: &[Group], limit: usize, digits: &'a mut [u8;
         }
         if used > 0 {
             let between = part(bytes, end, group.start);
-            let fine = matches!(between, b" " | b"-" | b"." | b"/" | b" (" | b") " | b")" | b")-" | b"-(" | b"(" | b" - " | b") 0");
+            let fine = matches!(
+                between,
+                b" " | b"-"
+                    | b"."
+                    | b"/"
+                    | b" ("
+                    | b") "
+                    | b")"
+                    | b")-"
+                    | b"-("
+                    | b"("
+                    | b" - "
+                    | b") 0"
+            );
             if !fine {
                 break;
             }
@@ -110,7 +155,10 @@ fn gather<'a>(bytes: &[u8], groups: &[Group], limit: usize, digits: &'a mut [u8;
 /// `+` and country code; the end of the number.
 fn international(bytes: &[u8], groups: &[Group], plus_end: usize) -> Option<usize> {
     let ahead = second_before(bytes, plus_end);
-    if ahead.is_ascii_alphanumeric() || ahead == b'_' || ahead == b')' && before(bytes, plus_end.saturating_sub(2)).is_ascii_digit() {
+    if ahead.is_ascii_alphanumeric()
+        || ahead == b'_'
+        || ahead == b')' && before(bytes, plus_end.saturating_sub(2)).is_ascii_digit()
+    {
         return None;
     }
     let mut buffer = [0; 24];
@@ -118,11 +166,21 @@ fn international(bytes: &[u8], groups: &[Group], plus_end: usize) -> Option<usiz
     let code = country_len(digits)?;
     let national = digits.len() - code;
     // What goes on with more digits is something longer than a number.
-    let longest = if digits.first() == Some(&b'1') { 10 } else { 13 };
-    if national < 4 || digits.len() < 7 || used == 1 && digits.len() < 8 && (code < 3 || digits.get(code) == Some(&b'0')) || national > longest && used == 1 {
+    let longest = if digits.first() == Some(&b'1') {
+        10
+    } else {
+        13
+    };
+    if national < 4
+        || digits.len() < 7
+        || used == 1 && digits.len() < 8 && (code < 3 || digits.get(code) == Some(&b'0'))
+        || national > longest && used == 1
+    {
         return None;
     }
-    if digits.first() == Some(&b'1') && (national < 10 || !matches!(digits.get(1), Some(b'2'..=b'9'))) {
+    if digits.first() == Some(&b'1')
+        && (national < 10 || !matches!(digits.get(1), Some(b'2'..=b'9')))
+    {
         return None;
     }
     let after = at(bytes, end);
@@ -141,7 +199,8 @@ fn double_zero(bytes: &[u8], groups: &[Group]) -> Option<usize> {
     let rest = digits.get(2..)?;
     let code = country_len(rest)?;
     let total = rest.len();
-    let shaped = used == 1 && (11..=13).contains(&total) || used > 2 && (9..=14).contains(&total) && first.len() <= 5;
+    let shaped = used == 1 && (11..=13).contains(&total)
+        || used > 2 && (9..=14).contains(&total) && first.len() <= 5;
     (shaped && total - code >= 6 && ends(bytes, end)).then_some(end)
 }
 
@@ -166,12 +225,19 @@ fn national(bytes: &[u8], groups: &[Group], open: bool) -> Option<usize> {
             [l, r] => sign(bytes, *l, *r),
             _ => 0,
         });
-        let even = marks.contains(&mark) && window.windows(2).all(|w| matches!(w, [l, r] if sign(bytes, *l, *r) == mark));
+        let even = marks.contains(&mark)
+            && window
+                .windows(2)
+                .all(|w| matches!(w, [l, r] if sign(bytes, *l, *r) == mark));
         let goes_on = groups.get(n).is_some_and(|g| g.start <= last.end + 1);
         (even && !goes_on && ends(bytes, last.end)).then_some(last.end)
     };
     // `1-506-294-0589`, `+`-less North America.
-    if first.len() == 1 && digit(0, 0) == b'1' && lengths(4).is_some_and(|l| l.starts_with(&[1, 3, 3, 4])) && is_nanp(digit(1, 0), digit(2, 0)) {
+    if first.len() == 1
+        && digit(0, 0) == b'1'
+        && lengths(4).is_some_and(|l| l.starts_with(&[1, 3, 3, 4]))
+        && is_nanp(digit(1, 0), digit(2, 0))
+    {
         return same(4, b"-. ");
     }
     if lengths(3).is_some_and(|l| l.starts_with(&[3, 3, 4])) && is_nanp(digit(0, 0), digit(1, 0)) {
@@ -205,7 +271,10 @@ fn is_nanp(area: u8, exchange: u8) -> bool {
 fn bracketed(bytes: &[u8], groups: &[Group]) -> Option<usize> {
     let first = groups.first()?;
     let second = groups.get(1)?;
-    if !(2..=5).contains(&first.len()) || at(bytes, first.end) != b')' || second.start > first.end + 2 {
+    if !(2..=5).contains(&first.len())
+        || at(bytes, first.end) != b')'
+        || second.start > first.end + 2
+    {
         return None;
     }
     let mut end = second.end;
@@ -221,7 +290,12 @@ fn bracketed(bytes: &[u8], groups: &[Group]) -> Option<usize> {
         used += 1;
     }
     let all = first.len() + total;
-    (second.len() >= 2 && (5..=9).contains(&total) && (8..=12).contains(&all) && used <= 5 && ends(bytes, end)).then_some(end)
+    (second.len() >= 2
+        && (5..=9).contains(&total)
+        && (8..=12).contains(&all)
+        && used <= 5
+        && ends(bytes, end))
+    .then_some(end)
 }
 
 /// A leading `0`, two to five groups.
@@ -253,11 +327,14 @@ fn trunk(bytes: &[u8], groups: &[Group]) -> Option<usize> {
     if mark == b'.' && !(used == 5 && (0..5).all(|i| group(i) == 2)) {
         return None;
     }
-    if used < 2 || !(9..=12).contains(&total) && !(used >= 3 && total == 8) || first.len() > 5 {
+    let sized = (9..=12).contains(&total) || used >= 3 && total == 8;
+    if used < 2 || !sized || first.len() > 5 {
         return None;
     }
     // `0576-560902`, `056-43281-74` and `0943 1958 5866` are as often order numbers.
-    let dashes = marks.get(..used - 1).is_some_and(|m| m.iter().all(|m| *m == b'-'));
+    let dashes = marks
+        .get(..used - 1)
+        .is_some_and(|m| m.iter().all(|m| *m == b'-'));
     if group(1) < 2 || used == 2 && group(1) < 4 || dashes && (used == 2 || group(used - 1) < 4) {
         return None;
     }
@@ -276,11 +353,16 @@ fn named(bytes: &[u8], groups: &[Group], start: usize) -> Option<usize> {
     }
     let mut buffer = [0; 24];
     let (digits, end, used) = gather(bytes, groups, 15, &mut buffer);
-    let dotted = groups.get(..used)?.windows(2).any(|w| matches!(w, [l, r] if sign(bytes, *l, *r) == b'.'));
+    let dotted = groups
+        .get(..used)?
+        .windows(2)
+        .any(|w| matches!(w, [l, r] if sign(bytes, *l, *r) == b'.'));
     let least = if used > 1 { 6 } else { 7 };
     // A decimal or a millisecond timestamp behind "call" is no number.
-    let stamp = used == 1 && matches!(digits.len(), 10 | 13) && digits.starts_with(b"1") || used == 1 && digits.len() > 13;
-    ((least..=15).contains(&digits.len()) && !stamp && !(dotted && used < 3) && ends(bytes, end)).then_some(end)
+    let stamp = used == 1 && matches!(digits.len(), 10 | 13) && digits.starts_with(b"1")
+        || used == 1 && digits.len() > 13;
+    ((least..=15).contains(&digits.len()) && !stamp && !(dotted && used < 3) && ends(bytes, end))
+        .then_some(end)
 }
 
 /// `x123`, `ext. 123` behind a number.
@@ -288,7 +370,8 @@ fn extension(bytes: &[u8], end: usize) -> usize {
     let i = skip(bytes, end, |b| matches!(b, b' ' | b',' | b';')).min(end + 2);
     for word in ["extension", "ext.", "ext", "x", "#"] {
         if part(bytes, i, i + word.len()).eq_ignore_ascii_case(word.as_bytes()) {
-            let from = skip(bytes, i + word.len(), |b| matches!(b, b' ' | b'.' | b'=')).min(i + word.len() + 2);
+            let from = skip(bytes, i + word.len(), |b| matches!(b, b' ' | b'.' | b'='))
+                .min(i + word.len() + 2);
             let stop = skip(bytes, from, |b| b.is_ascii_digit());
             if (1..=6).contains(&(stop - from)) && !is_word(at(bytes, stop)) {
                 return stop;
@@ -302,7 +385,24 @@ fn extension(bytes: &[u8], end: usize) -> usize {
 pub(super) fn is_plausible(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     (5..=17).contains(&digits)
-        && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'+' | b'x' | b'#' | b'*' | b',' | b'e' | b't'))
+        && text.bytes().all(|b| {
+            b.is_ascii_digit()
+                || matches!(
+                    b,
+                    b' ' | b'-'
+                        | b'.'
+                        | b'/'
+                        | b'('
+                        | b')'
+                        | b'+'
+                        | b'x'
+                        | b'#'
+                        | b'*'
+                        | b','
+                        | b'e'
+                        | b't'
+                )
+        })
 }
 
 #[cfg(test)]
@@ -313,30 +413,75 @@ mod tests {
     fn found(text: &str) -> Vec<String> {
         let mut out = Vec::new();
         numbers(text.as_bytes(), &mut out);
-        out.iter().filter(|f| f.entity == Entity::Phone).map(|f| text[f.start..f.end].to_owned()).collect()
+        out.iter()
+            .filter(|f| f.entity == Entity::Phone)
+            .map(|f| text[f.start..f.end].to_owned())
+            .collect()
     }
 
     #[test]
     fn layouts_of_phones_are_found() {
         for text in [
-            "+420601123456", "+501 222-1234", "+359 2 123 456", "+33-6-12-31-60-98", "+81 (312) 344397", "+351.912.383.866",
-            "0034612346141", "0121 274 4177", "(11) 2348-3612", "1-506-294-0589", "06 10348018", "612 25 84 41",
-            "02-212-4947", "070-124 54 82", "01 21 92 18 40", "(022) 12387", "+1 415 555 0132 ext. 12", "212-555-0187",
+            "+420601123456",
+            "+501 222-1234",
+            "+359 2 123 456",
+            "+33-6-12-31-60-98",
+            "+81 (312) 344397",
+            "+351.912.383.866",
+            "0034612346141",
+            "0121 274 4177",
+            "(11) 2348-3612",
+            "1-506-294-0589",
+            "06 10348018",
+            "612 25 84 41",
+            "02-212-4947",
+            "070-124 54 82",
+            "01 21 92 18 40",
+            "(022) 12387",
+            "+1 415 555 0132 ext. 12",
+            "212-555-0187",
         ] {
             assert_eq!(found(text), [text]);
         }
-        assert_eq!(found("Tel.: 616 90 34 49, Fax: +1 506-235-5322"), ["616 90 34 49", "+1 506-235-5322"]);
-        assert_eq!(found("<a href=\"tel:+41 78 548 90 52\">call</a>"), ["+41 78 548 90 52"]);
+        assert_eq!(
+            found("Tel.: 616 90 34 49, Fax: +1 506-235-5322"),
+            ["616 90 34 49", "+1 506-235-5322"]
+        );
+        assert_eq!(
+            found("<a href=\"tel:+41 78 548 90 52\">call</a>"),
+            ["+41 78 548 90 52"]
+        );
         assert_eq!(found("call me on 9472 7916?"), ["9472 7916"]);
     }
 
     #[test]
     fn other_numbers_are_left() {
         for text in [
-            "+49", "(12) 34", "123-456", "+999 000", "+2 more", "1111111111", "2024-05-06", "06-05-2024", "05.06.2024",
-            "1691120769", "9852-331225", "978-6-2475-7475-8", "ISBN 0-293-78641-4", "P/N 116-54617-56", "0.28.21",
-            "16:28:23", "7309 9252 9772", "943-5488753-2423722", "0.273605432926671", "0x0000 + 218037", "GMT+0200",
-            "00340434161094042557", "2023-12-01 17:43:35 +0000", "11.911 453.858 296.934 277.207", "Serial range 1000-1999",
+            "+49",
+            "(12) 34",
+            "123-456",
+            "+999 000",
+            "+2 more",
+            "1111111111",
+            "2024-05-06",
+            "06-05-2024",
+            "05.06.2024",
+            "1691120769",
+            "9852-331225",
+            "978-6-2475-7475-8",
+            "ISBN 0-293-78641-4",
+            "P/N 116-54617-56",
+            "0.28.21",
+            "16:28:23",
+            "7309 9252 9772",
+            "943-5488753-2423722",
+            "0.273605432926671",
+            "0x0000 + 218037",
+            "GMT+0200",
+            "00340434161094042557",
+            "2023-12-01 17:43:35 +0000",
+            "11.911 453.858 296.934 277.207",
+            "Serial range 1000-1999",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }

@@ -23,7 +23,8 @@ pub fn may_hold(bytes: &[u8]) -> bool {
             seen |= class;
             digits += u32::from(class & DIGIT);
             // UPPER after LOWER or a blank; SLASH after SLASH.
-            pairs |= (class & UPPER) * u16::from(last & (LOWER | SPACE) != 0) | (class & last & SLASH);
+            pairs |=
+                ((class & UPPER) * u16::from(last & (LOWER | SPACE) != 0)) | (class & last & SLASH);
             last = class;
         }
         if seen & HOT != 0 {
@@ -48,10 +49,28 @@ mod tests {
 
     #[test]
     fn plain_words_are_told_apart_from_candidates() {
-        for text in ["", "pro", "Chrome", "click", "12.5", "checkout_step", "sign up", "/pricing", "en-GB"] {
+        for text in [
+            "",
+            "pro",
+            "Chrome",
+            "click",
+            "12.5",
+            "checkout_step",
+            "sign up",
+            "/pricing",
+            "en-GB",
+        ] {
             assert!(!may_hold(text.as_bytes()), "{text}");
         }
-        for text in ["a@b.de", "8.8.8.8", "+4930", "a\\u0040b", "//cdn.example.com", "Jane Doe", "müller"] {
+        for text in [
+            "a@b.de",
+            "8.8.8.8",
+            "+4930",
+            "a\\u0040b",
+            "//cdn.example.com",
+            "Jane Doe",
+            "müller",
+        ] {
             assert!(may_hold(text.as_bytes()), "{text}");
         }
     }

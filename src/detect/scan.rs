@@ -4,8 +4,13 @@
 //! Invariant: what comes out is sorted, disjoint, non-empty and on character boundaries of the
 //! original text, whatever the recognisers propose.
 
-use super::bytes::{AT, CLASS, COLON, DASH, DIGIT, DOT, EQUALS, FOLDED, HIGH, LOWER, SLASH, SPACE, UPPER};
-use super::{Entity, Span, address, date, email, fold, geo, iban, net, numbers, person, prefilter, secret, url};
+use super::bytes::{
+    AT, CLASS, COLON, DASH, DIGIT, DOT, EQUALS, FOLDED, HIGH, LOWER, SLASH, SPACE, UPPER,
+};
+use super::{
+    Entity, Span, address, date, email, fold, geo, iban, net, numbers, person, prefilter, secret,
+    url,
+};
 
 /// What a recogniser proposes; the highest rank of overlapping spans stands.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +69,10 @@ pub fn whole_number(text: &str) -> Option<Entity> {
 }
 
 fn collect(text: &str, found: &mut Vec<Found>) {
-    let folded = if text.bytes().any(|b| super::bytes::class(b) & (HIGH | FOLDED) != 0) {
+    let folded = if text
+        .bytes()
+        .any(|b| super::bytes::class(b) & (HIGH | FOLDED) != 0)
+    {
         fold::fold(text)
     } else {
         None
@@ -77,7 +85,9 @@ fn collect(text: &str, found: &mut Vec<Found>) {
     recognise(&folded.text, found);
     let mut kept = first;
     for i in first..found.len() {
-        let Some(mut one) = found.get(i).copied() else { break };
+        let Some(mut one) = found.get(i).copied() else {
+            break;
+        };
         if let Some((start, end)) = folded.unfold(one.start, one.end) {
             (one.start, one.end) = (start, end);
             if let Some(slot) = found.get_mut(kept) {
@@ -131,8 +141,15 @@ fn recognise(text: &str, found: &mut Vec<Found>) {
 
 /// Sorts, lets the higher rank win where spans overlap, and appends what stands.
 fn settle(text: &str, mut found: Vec<Found>, spans: &mut Vec<Span>) {
-    found.retain(|f| f.start < f.end && text.is_char_boundary(f.start) && text.is_char_boundary(f.end));
-    found.sort_by(|a, b| a.start.cmp(&b.start).then(b.rank.cmp(&a.rank)).then(b.end.cmp(&a.end)));
+    found.retain(|f| {
+        f.start < f.end && text.is_char_boundary(f.start) && text.is_char_boundary(f.end)
+    });
+    found.sort_by(|a, b| {
+        a.start
+            .cmp(&b.start)
+            .then(b.rank.cmp(&a.rank))
+            .then(b.end.cmp(&a.end))
+    });
     let mut stack: Vec<Found> = Vec::with_capacity(found.len());
     'next: for one in found {
         while let Some(top) = stack.last() {
@@ -148,7 +165,11 @@ fn settle(text: &str, mut found: Vec<Found>, spans: &mut Vec<Span>) {
         }
         stack.push(one);
     }
-    spans.extend(stack.into_iter().map(|f| Span { start: f.start, end: f.end, entity: f.entity }));
+    spans.extend(stack.into_iter().map(|f| Span {
+        start: f.start,
+        end: f.end,
+        entity: f.entity,
+    }));
 }
 
 #[cfg(test)]
@@ -159,7 +180,10 @@ mod tests {
     fn entities(text: &str) -> Vec<(Entity, &str)> {
         let mut spans = Vec::new();
         scan_entities(text, &mut spans);
-        spans.iter().map(|s| (s.entity, &text[s.start..s.end])).collect()
+        spans
+            .iter()
+            .map(|s| (s.entity, &text[s.start..s.end]))
+            .collect()
     }
 
     #[test]
@@ -169,7 +193,10 @@ mod tests {
         scan(text, &mut spans);
         assert_eq!(spans.len(), 1);
         assert_eq!(spans[0].entity, Entity::Url);
-        assert_eq!(&text[spans[0].start..spans[0].end], "https://shop.example/u?email=jane@example.com");
+        assert_eq!(
+            &text[spans[0].start..spans[0].end],
+            "https://shop.example/u?email=jane@example.com"
+        );
         assert_eq!(entities(text), [(Entity::Email, "jane@example.com")]);
     }
 
@@ -178,14 +205,131 @@ mod tests {
         assert_eq!(whole(" jane@example.com "), Some(Entity::Email));
         assert_eq!(whole("https://example.com/a?b=c"), Some(Entity::Url));
         assert_eq!(whole("4111 1111 1111 1111"), Some(Entity::CreditCard));
-        for text in ["checkout", "1.2.3", "2024-05-01T12:00:00Z", "Chrome/126.0.0.0", "19.99", ""] {
+        for text in [
+            "checkout",
+            "1.2.3",
+            "2024-05-01T12:00:00Z",
+            "Chrome/126.0.0.0",
+            "19.99",
+            "",
+        ] {
             assert_eq!(whole(text), None, "{text}");
         }
-        for text in ["4111111111111111", "4111111111111111.0", "4.111111111111111e15", "4111111111111111E0"] {
+        for text in [
+            "4111111111111111",
+            "4111111111111111.0",
+            "4.111111111111111e15",
+            "4111111111111111E0",
+        ] {
             assert_eq!(whole_number(text), Some(Entity::CreditCard), "{text}");
         }
-        for text in ["4111111111111112", "1691120769", "1e400", "-4111111111111111", "0.5"] {
+        for text in [
+            "4111111111111112",
+            "1691120769",
+            "1e400",
+            "-4111111111111111",
+            "0.5",
+        ] {
             assert_eq!(whole_number(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn disguised_values_are_covered_in_the_original() {
+        for (text, span) in [
+            ("to jane&#64;example.com now", "jane&#64;example.com"),
+            ("to jane\\u0040example.com", "jane\\u0040example.com"),
+            (
+                "an ｊａｎｅ＠ｅｘａｍｐｌｅ．ｃｏｍ",
+                "ｊａｎｅ＠ｅｘａｍｐｌｅ．ｃｏｍ",
+            ),
+            (
+                "x ja\u{200b}ne@exam\u{ad}ple.com y",
+                "ja\u{200b}ne@exam\u{ad}ple.com",
+            ),
+            ("/p?e=jane%40example.com&x=1", "jane%40example.com"),
+            ("?tel=%2B4915123452519", "%2B4915123452519"),
+            ("card ４１１１ 1111 1111 1111", "４１１１ 1111 1111 1111"),
+            (
+                "<b>+1\u{a0}415\u{2011}555\u{2011}0132</b>",
+                "+1\u{a0}415\u{2011}555\u{2011}0132",
+            ),
+        ] {
+            assert_eq!(
+                entities(text).iter().map(|(_, t)| *t).collect::<Vec<_>>(),
+                [span],
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn ordinary_telemetry_survives_untouched() {
+        for text in [
+            "2024-05-01T12:00:00.123Z",
+            "1714564800",
+            "1714564800123",
+            "1714564800123456789",
+            "v2.14.3",
+            "19.99",
+            "USD 1,299.00",
+            "SKU-40629",
+            "ORD-2024-000123",
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
+            "Europe/Berlin",
+            "en-US",
+            "1920x1080",
+            "Checkout Started",
+            "Add To Cart",
+            "utm_source=google&utm_medium=cpc",
+            "rgb(255, 0, 128)",
+            "div.header > ul.nav li:nth-child(3)",
+            "c758fb22bb2348843382910f3838d06f",
+            "phc_abcdefghijklmnopqrstuvwxyz0123456789ABCDEF",
+            "GMT+0200",
+            "Windows 10",
+            "iPhone14,5",
+            "12:34:56",
+            "3.141592653589793",
+            "GET /api/v1/products?page=2 200 35ms",
+            "TypeError: Cannot read properties of undefined (reading 'phone')",
+            "Team Plan (Annual)",
+            "Page 3 of 12",
+            "Mac OS X 10.15.7",
+            "i-0abcd1234efgh5678",
+            "Variant B",
+            "A/B Test 42",
+        ] {
+            assert_eq!(entities(text), [], "{text}");
+            let mut spans = Vec::new();
+            scan(text, &mut spans);
+            assert_eq!(spans, [], "{text}");
+        }
+    }
+
+    #[test]
+    fn canaries_of_the_usual_kinds_are_found() {
+        for (text, entity) in [
+            ("742 Canary Birdcage Lane", Entity::Address),
+            ("8218 Main St, Nairobi", Entity::Address),
+            ("Hauptstraße 5, 10115 Berlin", Entity::Address),
+            ("+254 712 345678", Entity::Phone),
+            ("(212) 555-0187", Entity::Phone),
+            ("203.0.113.77", Entity::IpAddress),
+            ("2001:db8::7", Entity::IpAddress),
+            ("52.520008,13.404954", Entity::Geo),
+            ("GB82 WEST 1234 5698 7654 32", Entity::Iban),
+            ("sk_live_4eC39HqLyjWDarjtT1zdp7dc", Entity::Secret),
+            ("3f2504e0-4f89-11d3-9a0c-0305e82c3301", Entity::Uuid),
+            ("078-05-1120", Entity::NationalId),
+            ("00:1A:2B:3C:4D:5E", Entity::MacAddress),
+        ] {
+            assert_eq!(whole(text), Some(entity), "{text}");
+            assert_eq!(
+                entities(&format!("note: {text}, thanks")),
+                [(entity, text)],
+                "{text}"
+            );
         }
     }
 

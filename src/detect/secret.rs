@@ -6,134 +6,8 @@
 use super::Entity;
 use super::bytes::{AT, COLON, EQUALS, at, before, is_word, part, skip};
 use super::scan::Found;
+use super::secret_shapes::{SHAPES, alnum, dotted, hex, upper, wordy};
 use super::{natid, person};
-
-/// A known shape: prefix, what follows, how much of it.
-struct Shape {
-    prefix: &'static str,
-    body: fn(u8) -> bool,
-    least: usize,
-    most: usize,
-}
-
-const fn shape(prefix: &'static str, body: fn(u8) -> bool, least: usize, most: usize) -> Shape {
-    Shape { prefix, body, least, most }
-}
-
-fn alnum(b: u8) -> bool {
-    b.is_ascii_alphanumeric()
-}
-fn wordy(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
-}
-fn dotted(b: u8) -> bool {
-    wordy(b) || b == b'.' || b == b'='
-}
-fn hex(b: u8) -> bool {
-    b.is_ascii_hexdigit()
-}
-fn upper(b: u8) -> bool {
-    b.is_ascii_uppercase() || b.is_ascii_digit()
-}
-
-/// Shapes that issuers publish. Public identifiers (`pk_live_…`, project tokens) are not among them.
-const SHAPES: &[Shape] = &[
-    shape("AGE-SECRET-KEY-1", upper, 50, 62),
-    shape("AIza", wordy, 35, 35),
-    shape("AKIA", upper, 16, 16),
-    shape("ASIA", upper, 16, 16),
-    shape("ABIA", upper, 16, 16),
-    shape("ACCA", upper, 16, 16),
-    shape("ATATT3", dotted, 60, 300),
-    shape("ATCTT3", dotted, 60, 300),
-    shape("ATBB", alnum, 28, 40),
-    shape("EAACEdEose0cBA", alnum, 20, 300),
-    shape("EAAA", wordy, 56, 80),
-    shape("GOCSPX-", wordy, 20, 40),
-    shape("GR1348941", wordy, 15, 60),
-    shape("NRAK-", upper, 27, 27),
-    shape("NRJS-", hex, 19, 19),
-    shape("PMAK-", wordy, 50, 70),
-    shape("SG.", dotted, 50, 80),
-    shape("SK", hex, 32, 32),
-    shape("dapi", hex, 32, 40),
-    shape("doo_v1_", hex, 64, 64),
-    shape("dop_v1_", hex, 64, 64),
-    shape("dor_v1_", hex, 64, 64),
-    shape("dp.pt.", alnum, 40, 48),
-    shape("dp.st.", dotted, 40, 60),
-    shape("dt0c01.", dotted, 60, 110),
-    shape("figd_", wordy, 30, 60),
-    shape("fo1_", wordy, 40, 50),
-    shape("gho_", alnum, 36, 255),
-    shape("ghp_", alnum, 36, 255),
-    shape("ghr_", alnum, 36, 255),
-    shape("ghs_", alnum, 36, 255),
-    shape("ghu_", alnum, 36, 255),
-    shape("github_pat_", wordy, 40, 100),
-    shape("glagent-", wordy, 20, 60),
-    shape("glc_", dotted, 32, 400),
-    shape("gldt-", wordy, 20, 60),
-    shape("glft-", wordy, 20, 60),
-    shape("glimt-", wordy, 20, 60),
-    shape("gloas-", wordy, 20, 70),
-    shape("glpat-", dotted, 20, 60),
-    shape("glptt-", wordy, 20, 60),
-    shape("glrt-", wordy, 20, 60),
-    shape("glsa_", wordy, 32, 60),
-    shape("glsoat-", wordy, 20, 60),
-    shape("glcbt-", wordy, 20, 60),
-    shape("gsk_", alnum, 40, 60),
-    shape("hf_", alnum, 34, 40),
-    shape("hvb.", dotted, 90, 300),
-    shape("hvs.", dotted, 24, 200),
-    shape("key-", hex, 32, 32),
-    shape("lin_api_", alnum, 40, 40),
-    shape("npm_", alnum, 36, 36),
-    shape("ntn_", alnum, 40, 60),
-    shape("phx_", alnum, 30, 60),
-    shape("pplx-", alnum, 40, 60),
-    shape("pscale_oauth_", dotted, 32, 64),
-    shape("pscale_pw_", dotted, 32, 64),
-    shape("pscale_tkn_", dotted, 32, 64),
-    shape("pul-", hex, 40, 40),
-    shape("pypi-AgE", wordy, 40, 300),
-    shape("r8_", alnum, 37, 37),
-    shape("rk_live_", alnum, 16, 100),
-    shape("rk_test_", alnum, 16, 100),
-    shape("rubygems_", hex, 48, 48),
-    shape("sbp_", hex, 40, 40),
-    shape("secret_", alnum, 43, 43),
-    shape("sgp_", hex, 40, 60),
-    shape("shpat_", hex, 32, 32),
-    shape("shpca_", hex, 32, 32),
-    shape("shppa_", hex, 32, 32),
-    shape("shpss_", hex, 32, 32),
-    shape("sk-ant-", wordy, 24, 130),
-    shape("sk-or-", wordy, 40, 100),
-    shape("sk-proj-", wordy, 24, 200),
-    shape("sk-svcacct-", wordy, 24, 200),
-    shape("sk-", alnum, 32, 64),
-    shape("sk_live_", alnum, 16, 120),
-    shape("sk_test_", alnum, 16, 120),
-    shape("sl.", wordy, 60, 200),
-    shape("sntrys_", dotted, 40, 300),
-    shape("sntryu_", hex, 64, 64),
-    shape("sq0atp-", wordy, 22, 22),
-    shape("sq0csp-", wordy, 43, 43),
-    shape("tfp_", wordy, 40, 60),
-    shape("whsec_", alnum, 24, 64),
-    shape("xapp-", wordy, 30, 130),
-    shape("xkeysib-", wordy, 64, 90),
-    shape("xoxa-", wordy, 20, 200),
-    shape("xoxb-", wordy, 20, 200),
-    shape("xoxe-", wordy, 20, 200),
-    shape("xoxo-", wordy, 20, 200),
-    shape("xoxp-", wordy, 20, 200),
-    shape("xoxr-", wordy, 20, 200),
-    shape("xoxs-", wordy, 20, 200),
-    shape("ya29.", dotted, 30, 300),
-];
 
 /// Proposes every credential; `seen` are the classes of bytes in the text.
 pub(super) fn secrets(text: &str, seen: u16, found: &mut Vec<Found>) {
@@ -163,7 +37,12 @@ pub(super) fn secrets(text: &str, seen: u16, found: &mut Vec<Found>) {
 }
 
 fn propose(start: usize, end: usize, found: &mut Vec<Found>) {
-    found.push(Found { start, end, entity: Entity::Secret, rank: 95 });
+    found.push(Found {
+        start,
+        end,
+        entity: Entity::Secret,
+        rank: 95,
+    });
 }
 
 /// A word of letters, digits, `_` and `-`, and what it may begin.
@@ -179,12 +58,17 @@ fn word(bytes: &[u8], start: usize, end: usize, found: &mut Vec<Found>) {
         propose(start, stop, found);
         return;
     }
-    if text.starts_with(b"eyJ") && let Some(stop) = jwt(bytes, start) {
+    if text.starts_with(b"eyJ")
+        && let Some(stop) = jwt(bytes, start)
+    {
         propose(start, stop, found);
         return;
     }
     // `123456789:AA…`: a bot's token.
-    if (8..=10).contains(&len) && text.iter().all(u8::is_ascii_digit) && bytes.get(end..end + 3) == Some(b":AA") {
+    if (8..=10).contains(&len)
+        && text.iter().all(u8::is_ascii_digit)
+        && bytes.get(end..end + 3) == Some(b":AA")
+    {
         let stop = skip(bytes, end + 1, wordy);
         if (33..=40).contains(&(stop - end)) {
             propose(start, stop, found);
@@ -192,7 +76,10 @@ fn word(bytes: &[u8], start: usize, end: usize, found: &mut Vec<Found>) {
         }
     }
     // `MTk….Xxxxxx.….`: three parts of fixed lengths.
-    if (23..=28).contains(&len) && matches!(at(bytes, start), b'M' | b'N' | b'O') && at(bytes, end) == b'.' {
+    if (23..=28).contains(&len)
+        && matches!(at(bytes, start), b'M' | b'N' | b'O')
+        && at(bytes, end) == b'.'
+    {
         let second = skip(bytes, end + 1, wordy);
         if (6..=7).contains(&(second - end - 1)) && at(bytes, second) == b'.' {
             let third = skip(bytes, second + 1, wordy);
@@ -202,26 +89,49 @@ fn word(bytes: &[u8], start: usize, end: usize, found: &mut Vec<Found>) {
             }
         }
     }
-    if text.get(..32).is_some_and(|head| head.iter().all(|b| hex(*b))) && !part(bytes, start + 32, end).iter().all(|b| hex(*b)) {
+    if text
+        .get(..32)
+        .is_some_and(|head| head.iter().all(|b| hex(*b)))
+        && !part(bytes, start + 32, end).iter().all(|b| hex(*b))
+    {
         let tail = part(bytes, start + 32, end);
-        let centre = tail.strip_prefix(b"-us").is_some_and(|n| (1..=2).contains(&n.len()) && n.iter().all(u8::is_ascii_digit));
+        let centre = tail
+            .strip_prefix(b"-us")
+            .is_some_and(|n| (1..=2).contains(&n.len()) && n.iter().all(u8::is_ascii_digit));
         let signed = tail.len() == 18 && tail.starts_with(b"-") && at(tail, 9) == b'-';
         if centre || signed {
             propose(start, end, found);
             return;
         }
     }
-    if (text.eq_ignore_ascii_case(b"bearer") || text.eq_ignore_ascii_case(b"basic")) && at(bytes, end) == b' ' {
-        let stop = skip(bytes, end + 1, |b| dotted(b) || matches!(b, b'+' | b'/' | b'~'));
+    if (text.eq_ignore_ascii_case(b"bearer") || text.eq_ignore_ascii_case(b"basic"))
+        && at(bytes, end) == b' '
+    {
+        let stop = skip(bytes, end + 1, |b| {
+            dotted(b) || matches!(b, b'+' | b'/' | b'~')
+        });
         let body = part(bytes, end + 1, stop);
-        let odd = body.iter().any(|b| b.is_ascii_digit() || *b == b'=') || start == 0 || matches!(at(bytes, start - 1), b':' | b' ') && part(bytes, start.saturating_sub(2), start) == b": ";
-        if body.len() >= 8 && odd && body.iter().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || *b == b'=') && !body.contains(&b'{') {
+        let odd = body.iter().any(|b| b.is_ascii_digit() || *b == b'=')
+            || start == 0
+            || matches!(at(bytes, start - 1), b':' | b' ')
+                && part(bytes, start.saturating_sub(2), start) == b": ";
+        if body.len() >= 8
+            && odd
+            && body
+                .iter()
+                .any(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || *b == b'=')
+            && !body.contains(&b'{')
+        {
             propose(end + 1, stop, found);
         }
     }
     if text == b"hooks" && bytes.get(end..end + 20) == Some(b".slack.com/services/") {
         let stop = skip(bytes, end + 20, |b| alnum(b) || b == b'/');
-        let from = if part(bytes, start.saturating_sub(8), start) == b"https://" { start - 8 } else { start };
+        let from = if part(bytes, start.saturating_sub(8), start) == b"https://" {
+            start - 8
+        } else {
+            start
+        };
         if stop - end >= 40 {
             propose(from, stop, found);
         }
@@ -231,7 +141,10 @@ fn word(bytes: &[u8], start: usize, end: usize, found: &mut Vec<Found>) {
 fn known(bytes: &[u8], start: usize) -> Option<usize> {
     let rest = bytes.get(start..)?;
     let first = *rest.first()?;
-    for shape in SHAPES.iter().filter(|s| s.prefix.as_bytes().first() == Some(&first)) {
+    for shape in SHAPES
+        .iter()
+        .filter(|s| s.prefix.as_bytes().first() == Some(&first))
+    {
         if !rest.starts_with(shape.prefix.as_bytes()) {
             continue;
         }
@@ -241,9 +154,17 @@ fn known(bytes: &[u8], start: usize) -> Option<usize> {
             stop -= 1;
         }
         let body = part(bytes, from, stop);
-        let varied = body.iter().any(|b| *b != at(body, 0)) && !body.starts_with(b"XXXX") && !body.starts_with(b"xxxx") || shape.prefix == "ACCA" || shape.prefix == "ABIA";
+        let varied = body.iter().any(|b| *b != at(body, 0))
+            && !body.starts_with(b"XXXX")
+            && !body.starts_with(b"xxxx")
+            || shape.prefix == "ACCA"
+            || shape.prefix == "ABIA";
         // Upper-case words need no digit by chance only where the prefix is long.
-        let wordlike = shape.prefix.len() == 4 && body.len() == 16 && upper(at(body, 0)) && at(bytes, stop) != b' ' && is_word(at(bytes, stop));
+        let wordlike = shape.prefix.len() == 4
+            && body.len() == 16
+            && upper(at(body, 0))
+            && at(bytes, stop) != b' '
+            && is_word(at(bytes, stop));
         if (shape.least..=shape.most).contains(&body.len()) && varied && !wordlike {
             return Some(stop);
         }
@@ -274,7 +195,9 @@ fn jwt(bytes: &[u8], start: usize) -> Option<usize> {
 
 fn pem(text: &str, start: usize, found: &mut Vec<Found>) -> usize {
     let rest = text.get(start..).unwrap_or("");
-    let line = rest.get(11..).and_then(|r| r.find("-----").filter(|n| *n < 60).and_then(|n| r.get(..n)));
+    let line = rest
+        .get(11..)
+        .and_then(|r| r.find("-----").filter(|n| *n < 60).and_then(|n| r.get(..n)));
     let Some(label) = line else { return start + 11 };
     if !label.contains("PRIVATE KEY") {
         return start + 11 + label.len();
@@ -291,6 +214,7 @@ fn pem(text: &str, start: usize, found: &mut Vec<Found>) -> usize {
 }
 
 /// Names whose values are secrets; matched at the end of the word before `=` or `:`.
+#[rustfmt::skip]
 const SECRET_NAMES: &[&str] = &[
     "password", "passwd", "passwort", "pwd", "passphrase", "secret", "secretkey", "secret_key", "secret-key", "token", "api_key",
     "apikey", "api-key", "access_key", "accesskey", "accountkey", "private_key", "privatekey", "client_secret",
@@ -299,6 +223,7 @@ const SECRET_NAMES: &[&str] = &[
 ];
 
 /// What stands where a secret would, and is none.
+#[rustfmt::skip]
 const PLACEHOLDERS: &[&str] = &[
     "undefined", "null", "none", "nil", "true", "false", "required", "optional", "string", "your", "changeme", "redacted",
     "hidden", "filtered", "removed", "masked", "invalid", "missing", "expired", "example", "test", "xxx", "reset", "empty",
@@ -318,7 +243,10 @@ fn assignments(text: &str, found: &mut Vec<Found>) {
         let name_end = skip_quotes_back(bytes, i);
         let name_start = {
             let mut start = name_end;
-            while start > 0 && name_end - start < 40 && (wordy(before(bytes, start)) || before(bytes, start) >= 0x80) {
+            while start > 0
+                && name_end - start < 40
+                && (wordy(before(bytes, start)) || before(bytes, start) >= 0x80)
+            {
                 start -= 1;
             }
             start
@@ -342,7 +270,10 @@ fn assignments(text: &str, found: &mut Vec<Found>) {
 
 fn skip_quotes_back(bytes: &[u8], until: usize) -> usize {
     let mut end = until;
-    while end > 0 && until - end < 4 && matches!(before(bytes, end), b'"' | b'\'' | b'\\' | b' ' | b']') {
+    while end > 0
+        && until - end < 4
+        && matches!(before(bytes, end), b'"' | b'\'' | b'\\' | b' ' | b']')
+    {
         end -= 1;
     }
     end
@@ -352,50 +283,101 @@ fn is_secret_name(name: &[u8], in_query: bool, mark: u8) -> bool {
     let tail = |word: &str| {
         name.len().checked_sub(word.len()).is_some_and(|from| {
             part(name, from, name.len()).eq_ignore_ascii_case(word.as_bytes())
-                && (from == 0 || matches!(before(name, from), b'_' | b'-') || word.len() > 4 && {
-                    // camelCase: `dbPassword`, `accessToken`.
-                    at(name, from).is_ascii_uppercase() || word == "password"
-                })
+                && (from == 0
+                    || matches!(before(name, from), b'_' | b'-')
+                    || word.len() > 4 && {
+                        // camelCase: `dbPassword`, `accessToken`.
+                        at(name, from).is_ascii_uppercase() || word == "password"
+                    })
         })
     };
     let short = ["sid", "pin", "auth", "otp"];
-    SECRET_NAMES.iter().any(|word| (mark == b'=' || !short.contains(word)) && tail(word))
-        || in_query && ["code", "key", "sig", "signature", "ticket", "hash", "jwt", "session", "state_token", "assertion"].iter().any(|w| name.eq_ignore_ascii_case(w.as_bytes()))
+    SECRET_NAMES
+        .iter()
+        .any(|word| (mark == b'=' || !short.contains(word)) && tail(word))
+        || in_query
+            && [
+                "code",
+                "key",
+                "sig",
+                "signature",
+                "ticket",
+                "hash",
+                "jwt",
+                "session",
+                "state_token",
+                "assertion",
+            ]
+            .iter()
+            .any(|w| name.eq_ignore_ascii_case(w.as_bytes()))
 }
 
 fn value(bytes: &[u8], from: usize, mark: u8, in_query: bool) -> Option<(usize, usize)> {
-    let open = skip(bytes, from, |b| matches!(b, b' ' | b'"' | b'\'' | b'\\' | b'=' | b'>')).min(from + 4);
-    let quote = part(bytes, from, open).iter().copied().find(|b| matches!(b, b'"' | b'\''));
+    let open = skip(bytes, from, |b| {
+        matches!(b, b' ' | b'"' | b'\'' | b'\\' | b'=' | b'>')
+    })
+    .min(from + 4);
+    let quote = part(bytes, from, open)
+        .iter()
+        .copied()
+        .find(|b| matches!(b, b'"' | b'\''));
     let limit = (open + 512).min(bytes.len());
     let mut end = open;
     while end < limit {
         let b = at(bytes, end);
         let stop = match quote {
             Some(q) => b == q || b == b'\\' && matches!(at(bytes, end + 1), b'"' | b'\''),
-            None => matches!(b, b' ' | b'\n' | b'\r' | b'\t' | b'"' | b'\'' | b'<' | b'>' | b';' | b',' | b'`')
-                || matches!(b, b'&' | b'#') && in_query || b == b'&' || matches!(b, b')' | b'}' | b']') && at(bytes, end + 1) == b' ',
+            None => {
+                matches!(
+                    b,
+                    b' ' | b'\n' | b'\r' | b'\t' | b'"' | b'\'' | b'<' | b'>' | b';' | b',' | b'`'
+                ) || matches!(b, b'&' | b'#') && in_query
+                    || b == b'&'
+                    || matches!(b, b')' | b'}' | b']') && at(bytes, end + 1) == b' '
+            }
         };
         if stop {
             break;
         }
         end += 1;
     }
-    while quote.is_none() && end > open && matches!(before(bytes, end), b'.' | b')' | b'}' | b']' | b'?' | b'!') {
+    while quote.is_none()
+        && end > open
+        && matches!(before(bytes, end), b'.' | b')' | b'}' | b']' | b'?' | b'!')
+    {
         end -= 1;
     }
     let value = part(bytes, open, end);
     let signs = value.iter().filter(|b| !b.is_ascii_alphanumeric()).count();
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let opening = value.first().copied().unwrap_or(b' ');
-    let placeholder = matches!(opening, b'{' | b'[' | b'<' | b'$' | b'(' | b':' | b'*' | b'%')
-        || value.iter().all(|b| *b == opening)
-        || PLACEHOLDERS.iter().any(|word| value.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes())))
+    let placeholder = matches!(
+        opening,
+        b'{' | b'[' | b'<' | b'$' | b'(' | b':' | b'*' | b'%'
+    ) || value.iter().all(|b| *b == opening)
+        || PLACEHOLDERS.iter().any(|word| {
+            value
+                .get(..word.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+        })
         || value.contains(&b'(') && (value.contains(&b')') || digits == 0)
-        || value.starts_with(b"self.") || value.starts_with(b"this.") || value.windows(2).any(|w| w == b"::" || w == b"=>");
+        || value.starts_with(b"self.")
+        || value.starts_with(b"this.")
+        || value.windows(2).any(|w| w == b"::" || w == b"=>");
     let strong = mark == b'=' || quote.is_some() || digits > 0 && (signs > 0 || value.len() >= 8);
-    let plain_word = digits == 0 && signs == 0 && value.iter().all(u8::is_ascii_lowercase) && (mark == b':' || !in_query && value.len() < 6);
+    let plain_word = digits == 0
+        && signs == 0
+        && value.iter().all(u8::is_ascii_lowercase)
+        && (mark == b':' || !in_query && value.len() < 6);
     let least = if in_query { 6 } else { 4 };
-    (value.len() >= least && value.len() < 512 && !placeholder && strong && !plain_word && value.is_ascii() && !(mark == b':' && value.contains(&b' '))).then_some((open, end))
+    (value.len() >= least
+        && value.len() < 512
+        && !placeholder
+        && strong
+        && !plain_word
+        && value.is_ascii()
+        && !(mark == b':' && value.contains(&b' ')))
+    .then_some((open, end))
 }
 
 /// `scheme://user:password@host`.
@@ -403,13 +385,30 @@ fn url_passwords(bytes: &[u8], found: &mut Vec<Found>) {
     let mut i = 0;
     while let Some(n) = memchr::memmem::find(part(bytes, i, bytes.len()), b"://") {
         let from = i + n + 3;
-        let authority = skip(bytes, from, |b| b > b' ' && !matches!(b, b'/' | b'?' | b'#' | b'"' | b'<' | b'>' | b'\\'));
+        let authority = skip(bytes, from, |b| {
+            b > b' ' && !matches!(b, b'/' | b'?' | b'#' | b'"' | b'<' | b'>' | b'\\')
+        });
         // Passwords hold `#`, `?` and `/` at times; the last `@` before a blank would run too far.
         i = authority.max(from);
-        let Some(mark) = part(bytes, from, authority).iter().rposition(|b| *b == b'@').map(|n| from + n) else { continue };
-        let Some(colon) = part(bytes, from, mark).iter().position(|b| *b == b':').map(|n| from + n) else { continue };
+        let Some(mark) = part(bytes, from, authority)
+            .iter()
+            .rposition(|b| *b == b'@')
+            .map(|n| from + n)
+        else {
+            continue;
+        };
+        let Some(colon) = part(bytes, from, mark)
+            .iter()
+            .position(|b| *b == b':')
+            .map(|n| from + n)
+        else {
+            continue;
+        };
         let value = part(bytes, colon + 1, mark);
-        if !value.is_empty() && !matches!(value.first(), Some(b'{' | b'$' | b'*' | b'<')) && before(bytes, from - 3).is_ascii_alphanumeric() {
+        if !value.is_empty()
+            && !matches!(value.first(), Some(b'{' | b'$' | b'*' | b'<'))
+            && before(bytes, from - 3).is_ascii_alphanumeric()
+        {
             propose(colon + 1, mark, found);
         }
     }
@@ -417,8 +416,12 @@ fn url_passwords(bytes: &[u8], found: &mut Vec<Found>) {
 
 /// Whether a whole value may be a secret when its field's name says so.
 pub(super) fn is_plausible(text: &str) -> bool {
-    (4..=4096).contains(&text.len()) && !text.contains(' ') && !person::is_dictionary_word(text)
-        && !PLACEHOLDERS.iter().any(|word| text.eq_ignore_ascii_case(word))
+    (4..=4096).contains(&text.len())
+        && !text.contains(' ')
+        && !person::is_dictionary_word(text)
+        && !PLACEHOLDERS
+            .iter()
+            .any(|word| text.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
@@ -427,9 +430,15 @@ mod tests {
 
     fn found(text: &str) -> Vec<&str> {
         let mut out = Vec::new();
-        let seen = text.bytes().fold(0, |seen, b| seen | super::super::bytes::class(b));
+        let seen = text
+            .bytes()
+            .fold(0, |seen, b| seen | super::super::bytes::class(b));
         secrets(text, seen, &mut out);
-        let mut spans: Vec<_> = out.iter().filter(|f| f.entity == Entity::Secret).map(|f| &text[f.start..f.end]).collect();
+        let mut spans: Vec<_> = out
+            .iter()
+            .filter(|f| f.entity == Entity::Secret)
+            .map(|f| &text[f.start..f.end])
+            .collect();
         spans.dedup();
         spans
     }
@@ -437,28 +446,66 @@ mod tests {
     #[test]
     fn tokens_of_known_shape_are_found() {
         for (text, secret) in [
-            ("DSN host=db pwd=l%YjQi38C3sQ", "l%YjQi38C3sQ"), ("{\"db_password\":\"P@ssw0rd-488\"}", "P@ssw0rd-488"),
-            ("config.token = 'ASIAG42U43X5V76FLBSK';", "ASIAG42U43X5V76FLBSK"),
-            ("postgres://deploy:vZjodE4U2e720pVNF@db.example.com:5747/app", "vZjodE4U2e720pVNF"),
-            ("https://example.com/reset?token=930ce36bb07d3f5e8b22&lang=en", "930ce36bb07d3f5e8b22"),
-            ("/cb?code=a8f3kz91&state=x", "a8f3kz91"), ("Authorization: Bearer abc.def-123456", "abc.def-123456"),
-            ("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
-            ("Set-Cookie: session=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln; Path=/", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"),
-            ("14578219d33112992b04d9c2980f6352-us15", "14578219d33112992b04d9c2980f6352-us15"),
-            ("110201543:AAHdqTcvCH1vGWJxfSe1ofSAs0K5PALDsaw", "110201543:AAHdqTcvCH1vGWJxfSe1ofSAs0K5PALDsaw"),
+            ("DSN host=db pwd=l%YjQi38C3sQ", "l%YjQi38C3sQ"),
+            ("{\"db_password\":\"P@ssw0rd-488\"}", "P@ssw0rd-488"),
+            (
+                "config.token = 'ASIAG42U43X5V76FLBSK';",
+                "ASIAG42U43X5V76FLBSK",
+            ),
+            (
+                "postgres://deploy:vZjodE4U2e720pVNF@db.example.com:5747/app",
+                "vZjodE4U2e720pVNF",
+            ),
+            (
+                "https://example.com/reset?token=930ce36bb07d3f5e8b22&lang=en",
+                "930ce36bb07d3f5e8b22",
+            ),
+            ("/cb?code=a8f3kz91&state=x", "a8f3kz91"),
+            ("Authorization: Bearer abc.def-123456", "abc.def-123456"),
+            (
+                "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+                "QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+            ),
+            (
+                "Set-Cookie: session=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln; Path=/",
+                "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
+            ),
+            (
+                "14578219d33112992b04d9c2980f6352-us15",
+                "14578219d33112992b04d9c2980f6352-us15",
+            ),
+            (
+                "110201543:AAHdqTcvCH1vGWJxfSe1ofSAs0K5PALDsaw",
+                "110201543:AAHdqTcvCH1vGWJxfSe1ofSAs0K5PALDsaw",
+            ),
         ] {
             assert_eq!(found(text), [secret], "{text}");
         }
-        assert_eq!(found("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----").len(), 1);
+        assert_eq!(
+            found("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----").len(),
+            1
+        );
     }
 
     #[test]
     fn placeholders_hashes_and_words_are_left() {
         for text in [
-            "token=undefined", "api_key=YOUR_API_KEY", "password=***", "password reset requested", "AKIAXXXXXXXXXXXXXXXX",
-            "TODAYINASIAASACKOFRICEFELLOVER", "sha256-yjP3dzGZLoyXRhnBPBOtmj9shCRDaK5wQ8d27UNk2bY=", "Unexpected token < in JSON",
-            "dfRtDYWFbkRONycy.Yxwh66Yjlx.cph0gtNBtJ", "pk_live_abcdefghijklmnop", "eyJ", "zip code: 12345", "max_tokens=4096",
-            "error: token: expired", "ch_FehWZhEH4hryBLEY4wJKmVHb", "https://host.example:8080/a@b",
+            "token=undefined",
+            "api_key=YOUR_API_KEY",
+            "password=***",
+            "password reset requested",
+            "AKIAXXXXXXXXXXXXXXXX",
+            "TODAYINASIAASACKOFRICEFELLOVER",
+            "sha256-yjP3dzGZLoyXRhnBPBOtmj9shCRDaK5wQ8d27UNk2bY=",
+            "Unexpected token < in JSON",
+            "dfRtDYWFbkRONycy.Yxwh66Yjlx.cph0gtNBtJ",
+            "pk_live_abcdefghijklmnop",
+            "eyJ",
+            "zip code: 12345",
+            "max_tokens=4096",
+            "error: token: expired",
+            "ch_FehWZhEH4hryBLEY4wJKmVHb",
+            "https://host.example:8080/a@b",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }

@@ -224,7 +224,6 @@ impl Conn {
         limit: usize,
         share: &mut Share<'_>,
     ) -> Result<(Body, usize), Stop> {
-        let deadline = Instant::now() + self.limits.body_timeout;
         match head.framing {
             Framing::None => Ok((Body::InPlace(head.len..head.len), head.len)),
             Framing::Length(length) => {
@@ -232,9 +231,11 @@ impl Conn {
                     .ok()
                     .and_then(|length| head.len.checked_add(length))
                     .ok_or(Problem::BodyTooLarge)?;
-                if self.buf.len() < end {
-                    self.proceed(head).await?;
+                if self.buf.len() >= end {
+                    return Ok((Body::InPlace(head.len..end), end));
                 }
+                let deadline = Instant::now() + self.limits.body_timeout;
+                self.proceed(head).await?;
                 while self.buf.len() < end {
                     if self.buf.len() > KEEP {
                         // Serious: room for all of it at once, which is not touched before it comes.
@@ -249,6 +250,7 @@ impl Conn {
             }
             Framing::Chunked => {
                 let (mut used, mut body, mut chunks) = (head.len, Vec::new(), Chunks::new(limit));
+                let deadline = Instant::now() + self.limits.body_timeout;
                 let mut asked = false;
                 loop {
                     let fresh = self.buf.get(used..).unwrap_or(&[]);

@@ -200,12 +200,12 @@ fn names_owner(text: &str) -> bool {
         .filter(|w| !w.is_empty())
         .collect();
     let owned = |word: &&str| OWNED.contains(word);
-    if words.iter().any(|w| OF.contains(w)) && words.iter().any(|w| owned(w)) {
+    if words.iter().any(|w| OF.contains(w)) && words.iter().any(&owned) {
         return true;
     }
     let mut pairs = words.iter().zip(words.iter().skip(1));
     pairs.any(|(before, word)| {
-        owned(&word)
+        owned(word)
             && !owned(before)
             && !MAKERS.contains(before)
             && !before.bytes().any(|b| b.is_ascii_digit())

@@ -18,6 +18,7 @@ mod ip;
 mod language;
 mod location;
 mod referrer;
+mod routes;
 mod time;
 mod url;
 mod user_agent;

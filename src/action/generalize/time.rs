@@ -127,7 +127,8 @@ fn round(unit: TimeUnit, seconds: u64) -> u64 {
             return (today - of_month) * DAY;
         }
         // January is month 10 of a year that begins in March.
-        let leap = |y: u64| y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
+        let leap =
+            |y: u64| y.is_multiple_of(4) && (!y.is_multiple_of(100) || y.is_multiple_of(400));
         let civil = year + u64::from(month >= 10);
         let before_march = 59 + u64::from(leap(civil));
         let since_new_year = if month >= 10 {

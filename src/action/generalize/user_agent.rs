@@ -32,141 +32,49 @@ enum Template {
 
 /// In the order in which they are looked for: the more particular first.
 const BROWSERS: &[Browser] = &[
-    Browser {
-        token: "EdgiOS",
-        write: Template::IosToken,
-    },
-    Browser {
-        token: "CriOS",
-        write: Template::IosToken,
-    },
-    Browser {
-        token: "FxiOS",
-        write: Template::IosToken,
-    },
-    Browser {
-        token: "OPiOS",
-        write: Template::IosToken,
-    },
-    Browser {
-        token: "OPT",
-        write: Template::IosToken,
-    },
-    Browser {
-        token: "GSA",
-        write: Template::IosToken,
-    },
-    Browser {
-        token: "DuckDuckGo",
-        write: Template::IosToken,
-    },
-    Browser {
-        token: "EdgA",
-        write: Template::AfterChrome,
-    },
-    Browser {
-        token: "Edg",
-        write: Template::AfterChrome,
-    },
-    Browser {
-        token: "Edge",
-        write: Template::AfterChromeShort,
-    },
-    Browser {
-        token: "OPR",
-        write: Template::AfterChrome,
-    },
-    Browser {
-        token: "Vivaldi",
-        write: Template::AfterChromeShort,
-    },
-    Browser {
-        token: "YaBrowser",
-        write: Template::AfterChromeShort,
-    },
-    Browser {
-        token: "Whale",
-        write: Template::AfterChromeShort,
-    },
-    Browser {
-        token: "UCBrowser",
-        write: Template::AfterChromeShort,
-    },
-    Browser {
-        token: "MiuiBrowser",
-        write: Template::AfterChromeShort,
-    },
-    Browser {
-        token: "HuaweiBrowser",
-        write: Template::AfterChromeShort,
-    },
-    Browser {
-        token: "Electron",
-        write: Template::AfterChromeShort,
-    },
-    Browser {
-        token: "SamsungBrowser",
-        write: Template::BeforeChrome,
-    },
-    Browser {
-        token: "Firefox",
-        write: Template::Firefox,
-    },
-    Browser {
-        token: "HeadlessChrome",
-        write: Template::Chrome,
-    },
-    Browser {
-        token: "Chrome",
-        write: Template::Chrome,
-    },
-    Browser {
-        token: "Version",
-        write: Template::Safari,
-    },
+    browser("EdgiOS", Template::IosToken),
+    browser("CriOS", Template::IosToken),
+    browser("FxiOS", Template::IosToken),
+    browser("OPiOS", Template::IosToken),
+    browser("OPT", Template::IosToken),
+    browser("GSA", Template::IosToken),
+    browser("DuckDuckGo", Template::IosToken),
+    browser("EdgA", Template::AfterChrome),
+    browser("Edg", Template::AfterChrome),
+    browser("Edge", Template::AfterChromeShort),
+    browser("OPR", Template::AfterChrome),
+    browser("Vivaldi", Template::AfterChromeShort),
+    browser("YaBrowser", Template::AfterChromeShort),
+    browser("Whale", Template::AfterChromeShort),
+    browser("UCBrowser", Template::AfterChromeShort),
+    browser("MiuiBrowser", Template::AfterChromeShort),
+    browser("HuaweiBrowser", Template::AfterChromeShort),
+    browser("Electron", Template::AfterChromeShort),
+    browser("SamsungBrowser", Template::BeforeChrome),
+    browser("Firefox", Template::Firefox),
+    browser("HeadlessChrome", Template::Chrome),
+    browser("Chrome", Template::Chrome),
+    browser("Version", Template::Safari),
 ];
 
+const fn browser(token: &'static str, write: Template) -> Browser {
+    Browser { token, write }
+}
+
 /// Robots, by their own names.
-const BOTS: &[&str] = &[
-    "Googlebot",
-    "bingbot",
-    "YandexBot",
-    "Baiduspider",
-    "DuckDuckBot",
-    "Applebot",
-    "AhrefsBot",
-    "SemrushBot",
-    "facebookexternalhit",
-    "Twitterbot",
-    "LinkedInBot",
-    "Slackbot",
-    "Discordbot",
-    "PetalBot",
-    "GPTBot",
-    "ClaudeBot",
-    "Bytespider",
-    "Amazonbot",
-    "MJ12bot",
-    "UptimeRobot",
-    "Pingdom",
-    "AdsBot-Google",
-    "Mediapartners-Google",
-    "Storebot-Google",
-    "CCBot",
-    "DotBot",
-    "PerplexityBot",
-    "OAI-SearchBot",
-    "Chrome-Lighthouse",
-    "WhatsApp",
-    "TelegramBot",
-];
+const BOTS: &str = "\
+    Googlebot bingbot YandexBot Baiduspider DuckDuckBot Applebot AhrefsBot SemrushBot \
+    facebookexternalhit Twitterbot LinkedInBot Slackbot Discordbot PetalBot GPTBot ClaudeBot \
+    Bytespider Amazonbot MJ12bot UptimeRobot Pingdom AdsBot-Google Mediapartners-Google \
+    Storebot-Google CCBot DotBot PerplexityBot OAI-SearchBot Chrome-Lighthouse WhatsApp \
+    TelegramBot";
 
 /// NT versions that were released.
 const WINDOWS: &[&str] = &["10.0", "6.3", "6.2", "6.1", "6.0", "5.2", "5.1"];
 
 /// What a header says of the system.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Os<'a> {
+enum Os {
     Windows(&'static str),
     Mac(u32),
     Iphone(u32),
@@ -176,10 +84,10 @@ enum Os<'a> {
         tablet: bool,
         web_view: bool,
     },
-    ChromeOs,
+    Chromebook,
     Linux,
     /// A known word only.
-    Other(&'a str),
+    Other(&'static str),
 }
 
 /// Whether a text is written like a `User-Agent` header.
@@ -205,7 +113,7 @@ pub(super) fn write(text: &str, out: &mut String) -> bool {
 
 /// The name of the robot; the empty string for an unknown one.
 fn bot(text: &str) -> Option<&'static str> {
-    if let Some(known) = BOTS.iter().find(|name| text.contains(**name)) {
+    if let Some(known) = BOTS.split(' ').find(|name| text.contains(*name)) {
         return Some(known);
     }
     let lower = text.to_ascii_lowercase();
@@ -254,14 +162,14 @@ fn write_browser(text: &str, out: &mut String) -> bool {
 }
 
 /// A browser's header without a known browser in it.
-fn write_bare(text: &str, system: Os<'_>, out: &mut String) -> bool {
+fn write_bare(text: &str, system: Os, out: &mut String) -> bool {
     match system {
         // A web view of an app.
         Os::Iphone(_) | Os::Ipad(_) => write_ios(system, None, false, out),
         Os::Windows(_)
         | Os::Mac(_)
         | Os::Android { .. }
-        | Os::ChromeOs
+        | Os::Chromebook
         | Os::Linux
         | Os::Other(_) => {
             out.push_str("Mozilla/5.0 (");
@@ -275,7 +183,7 @@ fn write_bare(text: &str, system: Os<'_>, out: &mut String) -> bool {
     true
 }
 
-fn write_chrome(text: &str, system: Os<'_>, browser: &Browser, major: u32, out: &mut String) {
+fn write_chrome(text: &str, system: Os, browser: &Browser, major: u32, out: &mut String) {
     out.push_str("Mozilla/5.0 (");
     write_system(system, out);
     out.push_str(") AppleWebKit/537.36 (KHTML, like Gecko) ");
@@ -315,7 +223,7 @@ fn write_chrome(text: &str, system: Os<'_>, browser: &Browser, major: u32, out: 
     }
 }
 
-fn write_firefox(system: Os<'_>, major: u32, out: &mut String) {
+fn write_firefox(system: Os, major: u32, out: &mut String) {
     out.push_str("Mozilla/5.0 (");
     match system {
         Os::Android {
@@ -328,14 +236,19 @@ fn write_firefox(system: Os<'_>, major: u32, out: &mut String) {
             out.push_str(if tablet { "; Tablet" } else { "; Mobile" });
         }
         Os::Mac(_) => out.push_str("Macintosh; Intel Mac OS X 10.15"),
-        Os::Windows(_) | Os::Iphone(_) | Os::Ipad(_) | Os::ChromeOs | Os::Linux | Os::Other(_) => {
+        Os::Windows(_)
+        | Os::Iphone(_)
+        | Os::Ipad(_)
+        | Os::Chromebook
+        | Os::Linux
+        | Os::Other(_) => {
             write_system(system, out);
         }
     }
     let _ = write!(out, "; rv:{major}.0) Gecko/20100101 Firefox/{major}.0");
 }
 
-fn write_ios(system: Os<'_>, token: Option<(&str, u32)>, safari: bool, out: &mut String) {
+fn write_ios(system: Os, token: Option<(&str, u32)>, safari: bool, out: &mut String) {
     out.push_str("Mozilla/5.0 (");
     write_system(system, out);
     out.push_str(") AppleWebKit/605.1.15 (KHTML, like Gecko) ");
@@ -348,7 +261,7 @@ fn write_ios(system: Os<'_>, token: Option<(&str, u32)>, safari: bool, out: &mut
     }
 }
 
-fn write_safari(system: Os<'_>, major: u32, out: &mut String) {
+fn write_safari(system: Os, major: u32, out: &mut String) {
     let android = matches!(system, Os::Android { .. });
     out.push_str("Mozilla/5.0 (");
     write_system(system, out);
@@ -362,7 +275,7 @@ fn write_safari(system: Os<'_>, major: u32, out: &mut String) {
     out.push_str("Safari/605.1.15");
 }
 
-fn write_explorer(text: &str, system: Os<'_>, out: &mut String) {
+fn write_explorer(text: &str, system: Os, out: &mut String) {
     let major = major_after(text, "MSIE").or_else(|| major_after(text, "rv"));
     out.push_str("Mozilla/5.0 (");
     write_system(system, out);
@@ -374,7 +287,7 @@ fn write_explorer(text: &str, system: Os<'_>, out: &mut String) {
     }
 }
 
-fn write_system(system: Os<'_>, out: &mut String) {
+fn write_system(system: Os, out: &mut String) {
     let _ = match system {
         Os::Windows(version) => write!(out, "Windows NT {version}; Win64; x64"),
         // Browsers froze it there; `10` is the major version.
@@ -391,14 +304,14 @@ fn write_system(system: Os<'_>, out: &mut String) {
                 None => write!(out, "Linux; Android{end}"),
             }
         }
-        Os::ChromeOs => write!(out, "X11; CrOS x86_64 14541.0.0"),
+        Os::Chromebook => write!(out, "X11; CrOS x86_64 14541.0.0"),
         Os::Linux => write!(out, "X11; Linux x86_64"),
         Os::Other(name) => write!(out, "{name}"),
     };
 }
 
 /// Reads the system from the first parenthesis.
-fn system(text: &str) -> Os<'static> {
+fn system(text: &str) -> Os {
     let inside = text
         .split_once('(')
         .map_or(text, |(_, rest)| rest.split(')').next().unwrap_or(rest));
@@ -427,7 +340,7 @@ fn system(text: &str) -> Os<'static> {
         return Os::Mac(major_after(inside, "OS X").unwrap_or(10));
     }
     if has("CrOS") {
-        return Os::ChromeOs;
+        return Os::Chromebook;
     }
     for (word, name) in [
         ("Tizen", "Linux; Tizen 6.0"),

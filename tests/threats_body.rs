@@ -1,0 +1,628 @@
+//! Attacks on the reading of bodies: identities hidden in shapes, keys, encodings, numbers and
+//! letters; and ordinary values that must survive.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may unwrap")]
+
+mod support;
+mod threats_support;
+
+use support::{Outcome, body, builtin, keep_but, scrubber, send, track};
+use tamis::scrub::Scrubber;
+use threats_support::*;
+
+/// What leaves of a body; `None` when nothing does.
+fn leaves(s: &Scrubber, text: &str) -> Option<Vec<u8>> {
+    match send(s, &track(text)) {
+        Outcome::Forward(clean) => Some([clean.target().as_bytes(), b" ", clean.body()].concat()),
+        Outcome::Answer | Outcome::Refuse(_) => None,
+    }
+}
+
+/// Tells every attack that gets through, all at once.
+#[derive(Default)]
+struct Holes(Vec<String>);
+
+impl Holes {
+    fn check(&mut self, s: &Scrubber, what: &str, text: &str) {
+        if let Some(out) = leaves(s, text) {
+            let hits = found(&out);
+            if !hits.is_empty() {
+                let out = String::from_utf8_lossy(&out);
+                let out: String = out.chars().take(300).collect();
+                self.0.push(format!("{what}: {hits:?} in {out}"));
+            }
+        }
+    }
+
+    fn none(self) {
+        assert!(self.0.is_empty(), "{} holes:\n{}", self.0.len(), self.0.join("\n"));
+    }
+}
+
+#[test]
+fn the_attackers_reader_reads() {
+    for canary in CANARIES {
+        for text in [
+            canary.to_owned(),
+            b64(format!("to {canary}")),
+            b64(gzip(canary)),
+            percent(&percent(canary)),
+            hex(canary),
+            quoted(&quoted(&b64(canary))),
+        ] {
+            assert!(!found(text.as_bytes()).is_empty(), "{text}");
+        }
+    }
+    assert!(found(b"{\"event\":\"Plan Picked\",\"plan\":\"pro\"}").is_empty());
+}
+
+/// Every way to write a canary into a string.
+fn disguises(canary: &str) -> Vec<(&'static str, String)> {
+    let json = format!("{{\"note\":{}}}", quoted(canary));
+    let mut all = vec![
+        ("plain", canary.to_owned()),
+        ("sentence", format!("please call {canary} today")),
+        ("json", json.clone()),
+        ("json list", format!("[1,{}]", quoted(canary))),
+        ("json text", quoted(canary)),
+        ("json cut", json[..json.len() - 1].to_owned()),
+        ("json lines", format!("{json}\n{json}")),
+        ("json with a comment", format!("/* c */{json}")),
+        ("json spaced", format!("  {{ \"note\" : {} }} ", quoted(canary))),
+        ("json in text", format!("payload={json};")),
+        ("base64", b64(canary)),
+        ("base64 no pad", base64(canary, false, false)),
+        ("base64url", base64(format!("??>>{canary}"), true, true)),
+        ("base64url no pad", base64(format!("??>>{canary}"), true, false)),
+        ("base64 json", b64(&json)),
+        ("base64 of base64", b64(b64(canary))),
+        ("base64 of base64 of base64", b64(b64(b64(canary)))),
+        ("base64 of percent", b64(percent(canary))),
+        ("base64 of hex", b64(hex(canary))),
+        ("base64 in text", format!("blob: {} end", b64(canary))),
+        ("base64 with a prefix", format!("RS_ENC_v3_{}", b64(canary))),
+        ("base64 glued to a word", format!("token{}", b64(canary))),
+        ("base64 glued to four letters", format!("sess{}", b64(canary))),
+        ("base64 glued to 70 letters", format!("{}{}", "x".repeat(70), b64(canary))),
+        ("base64 after a long id", format!("{}:{}", "a1b2c3d4".repeat(12), b64(canary))),
+        ("base64 with dots", format!("a.{}.b", b64(canary).trim_end_matches('='))),
+        ("base64 reversed", b64(canary).chars().rev().collect()),
+        ("base64 broken over lines", b64(format!("{canary} and some more words to make it long")).as_bytes().chunks(20).map(|c| String::from_utf8_lossy(c).into_owned()).collect::<Vec<_>>().join("\r\n")),
+        ("base64 with a zero byte", b64(format!("{canary}\0"))),
+        ("base64 of bytes with text", b64([&[8, 1, 0x12, canary.len() as u8][..], canary.as_bytes(), &[0xff, 0xfe]].concat())),
+        ("base64 of utf-16", b64(canary.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>())),
+        ("base64 of utf-16 be", b64(canary.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>())),
+        ("base64 sloppy padding", format!("{}===", base64(canary, false, false))),
+        ("base64 of latin-1", b64([canary.as_bytes(), b" caf\xe9"].concat())),
+        ("data url", format!("data:text/plain;base64,{}", b64(canary))),
+        ("data url plain", format!("data:text/plain,{}", percent(canary))),
+        ("gzip in base64", b64(gzip(canary))),
+        ("gzip in base64url", base64(gzip(canary), true, false)),
+        ("zlib in base64", b64(zlib(canary))),
+        ("gzip in base64 cut", b64(&gzip(format!("{canary} {}", "lorem ".repeat(20)))[..40])),
+        ("gzip of gzip", b64(gzip(gzip(canary)))),
+        ("gzip of base64", b64(gzip(b64(canary)))),
+        ("gzip header", b64(gzip_named(canary, b"harmless words"))),
+        ("gzip members", b64([gzip("harmless"), gzip(canary)].concat())),
+        ("hex", hex(canary)),
+        ("hex upper", hex(canary).to_uppercase()),
+        ("hex 0x", format!("0x{}", hex(canary))),
+        ("hex in text", format!("id {} end", hex(canary))),
+        ("percent", percent(canary)),
+        ("percent all", percent_all(canary)),
+        ("percent twice", percent(&percent(canary))),
+        ("percent thrice", percent(&percent(&percent(canary)))),
+        ("percent with broken utf-8", format!("{}%ff", percent(canary))),
+        ("percent with a lone sign", format!("100% {}", percent(canary))),
+        ("query", format!("a=1&note={}", percent(canary))),
+        ("query marked", format!("?note={}", percent(canary))),
+        ("query twice", format!("q={}", percent(&format!("note={}", percent(canary))))),
+        ("query broken", format!("a=1;note={}&b=%zz", percent(canary))),
+        ("url", format!("https://shop.example/?note={}", percent(canary))),
+        ("url in url", format!("https://a.example/?redirect={}", percent(&format!("https://b.example/?email={}", percent(canary))))),
+        ("url fragment", format!("https://a.example/#note={}", percent(canary))),
+        ("url path", format!("https://a.example/u/{}/x", percent(canary))),
+        ("relative url", format!("/u/x?note={}", percent(canary))),
+        ("url of base64", format!("https://a.example/?d={}", base64(canary, true, false))),
+        ("sentence with url", format!("see https://a.example/?d={} now", percent(canary))),
+        ("quoted-printable", canary.replace('=', "=3D").replace('@', "=40").replace('.', "=2E")),
+        ("jwt", format!("{}.{}.c2lnbmF0dXJlX29mX2l0", base64("{\"alg\":\"HS256\",\"typ\":\"JWT\"}", true, false), base64(format!("{{\"sub\":\"1\",\"note\":{}}}", quoted(canary)), true, false))),
+        ("jwt in text", format!("Bearer {}.{}.c2lnbmF0dXJlX29mX2l0", base64("{\"alg\":\"none\"}", true, false), base64(format!("{{\"note\":{}}}", quoted(canary)), true, false))),
+        ("markup", format!("<a href=\"mailto:{canary}\">x</a>")),
+        ("angle brackets", format!("<{canary}>")),
+        ("tabs", canary.replace(' ', "\t")),
+        ("no-break blanks", canary.replace(' ', "\u{a0}")),
+        ("full-width", canary.chars().map(wide).collect()),
+        ("full-width signs", canary.replace('@', "＠").replace('.', "．").replace('+', "＋")),
+        ("mathematical", canary.chars().map(bold).collect()),
+        ("zero-width", canary.chars().flat_map(|c| [c, '\u{200b}']).collect()),
+        ("soft hyphens", canary.chars().flat_map(|c| [c, '\u{ad}']).collect()),
+        ("direction marks", format!("\u{202e}{canary}\u{202c}")),
+        ("joiners", canary.replace(['@', '5', '1', '0'], "$0").replace("$0", "").is_empty().to_string() + &canary.chars().flat_map(|c| [c, '\u{2060}']).collect::<String>()),
+        ("entities", canary.chars().map(|c| format!("&#{};", c as u32)).collect()),
+        ("hex entities", canary.chars().map(|c| format!("&#x{:x};", c as u32)).collect()),
+        ("named entity", canary.replace('@', "&commat;").replace('.', "&period;")),
+        ("escaped twice", canary.chars().map(|c| format!("\\u{:04x}", c as u32)).collect()),
+        ("escaped thrice", canary.chars().map(|c| format!("\\\\u{:04x}", c as u32)).collect()),
+        ("escaped at", canary.replace('@', "\\u0040")),
+        ("hex escapes", canary.chars().map(|c| format!("\\x{:02x}", c as u32)).collect()),
+    ];
+    // JSON in JSON, to the bound and beyond it.
+    let mut text = json;
+    for depth in 1..12 {
+        text = format!("{{\"a\":{}}}", quoted(&text));
+        if depth >= 6 {
+            all.push(("json in json in json", text.clone()));
+        }
+    }
+    let mut text = canary.to_owned();
+    for _ in 0..12 {
+        text = b64(&text);
+        all.push(("base64 in base64", text.clone()));
+    }
+    let mut text = canary.to_owned();
+    for _ in 0..12 {
+        text = percent(&text);
+    }
+    all.push(("percent twelve times", text));
+    all
+}
+
+fn wide(c: char) -> char {
+    match c {
+        ' ' => '\u{3000}',
+        '!'..='~' => char::from_u32(c as u32 + 0xfee0).unwrap(),
+        other => other,
+    }
+}
+
+fn bold(c: char) -> char {
+    match c {
+        'a'..='z' => char::from_u32(0x1d41a + c as u32 - 'a' as u32).unwrap(),
+        'A'..='Z' => char::from_u32(0x1d400 + c as u32 - 'A' as u32).unwrap(),
+        '0'..='9' => char::from_u32(0x1d7ce + c as u32 - '0' as u32).unwrap(),
+        other => other,
+    }
+}
+
+#[test]
+fn no_disguise_gets_a_value_through() {
+    let s = builtin("default");
+    let mut holes = Holes::default();
+    for canary in CANARIES {
+        for (what, text) in disguises(canary) {
+            holes.check(&s, &format!("{canary} as {what}"), &event("note", &quoted(&text)));
+        }
+    }
+    holes.none();
+}
+
+#[test]
+fn no_disguise_gets_through_in_lists_and_depths() {
+    let s = builtin("default");
+    let mut holes = Holes::default();
+    for (what, text) in disguises(EMAIL) {
+        let q = quoted(&text);
+        for value in [
+            format!("[[1,{q}],\"x\"]"),
+            format!("{{\"a\":[{{\"b\":{q}}}]}}"),
+            format!("{}{q}{}", "[".repeat(120), "]".repeat(120)),
+        ] {
+            holes.check(&s, what, &event("deep", &value));
+        }
+        // As a key, as the event's name, as a protocol field, beside the event.
+        holes.check(&s, &format!("key {what}"), &event(&text, "1"));
+        holes.check(&s, &format!("event name {what}"), &format!("{{\"event\":{q},\"properties\":{{}}}}"));
+        holes.check(&s, &format!("insert id {what}"), &event("$insert_id", &q));
+        holes.check(&s, &format!("beside {what}"), &format!("{{\"event\":\"x\",{q}:{q},\"properties\":{{}}}}"));
+    }
+    holes.none();
+}
+
+#[test]
+fn escapes_of_json_hide_nothing() {
+    let s = builtin("default");
+    let mut holes = Holes::default();
+    for canary in CANARIES {
+        let escaped: String = canary.chars().map(|c| format!("\\u{:04X}", c as u32)).collect();
+        holes.check(&s, "escaped value", &event("note", &format!("\"{escaped}\"")));
+        holes.check(&s, "escaped key", &format!("{{\"event\":\"x\",\"properties\":{{\"{escaped}\":1}}}}"));
+        let half: String = canary.chars().enumerate().map(|(i, c)| if i % 2 == 0 { c.to_string() } else { format!("\\u{:04x}", c as u32) }).collect();
+        holes.check(&s, "half escaped", &event("note", &format!("\"{half}\"")));
+        holes.check(&s, "lone surrogate beside", &event("note", &format!("\"\\ud83d {canary} \\udc00\"")));
+    }
+    holes.none();
+}
+
+#[test]
+fn every_copy_of_a_duplicate_is_judged() {
+    let s = builtin("default");
+    let mut holes = Holes::default();
+    for text in [
+        r#"{"event":"x","properties":{"a":"jane.roe@example.com","a":"b"}}"#,
+        r#"{"event":"x","properties":{"a":"b","a":"jane.roe@example.com"}}"#,
+        r#"{"event":"x","properties":{"a":"b","\u0061":"jane.roe@example.com"}}"#,
+        r#"{"event":"x","properties":{"a":1},"properties":{"a":"jane.roe@example.com"}}"#,
+        r#"{"event":"x","properties":"jane.roe@example.com","properties":{"a":1}}"#,
+        r#"{"event":"x","event":"jane.roe@example.com","properties":{}}"#,
+        r#"{"event":"jane.roe@example.com","\u0065vent":"x","properties":{}}"#,
+    ] {
+        holes.check(&s, "duplicate", text);
+    }
+    for key in ["name", "email", "distinct_id", "$email", "$name"] {
+        let text = format!(r#"{{"event":"x","properties":{{"{key}":"one canary","{key}":"two canary","{}":"three canary"}}}}"#, key.chars().map(|c| format!("\\u{:04x}", c as u32)).collect::<String>());
+        let out = body(&s, &track(&text));
+        assert!(!out.contains("canary"), "{key}: {out}");
+    }
+    holes.none();
+}
+
+/// Names of fields whose values give nothing away, spelled in every manner.
+fn spellings(words: &[&str]) -> Vec<String> {
+    let snake = words.join("_");
+    let camel: String = words
+        .iter()
+        .enumerate()
+        .map(|(at, w)| if at == 0 { (*w).to_owned() } else { w[..1].to_uppercase() + &w[1..] })
+        .collect();
+    let title: Vec<String> = words.iter().map(|w| w[..1].to_uppercase() + &w[1..]).collect();
+    vec![
+        snake.clone(),
+        camel.clone(),
+        snake.to_uppercase(),
+        words.join("-"),
+        words.join("."),
+        words.join(" "),
+        title.join(" "),
+        title.join("-"),
+        title.concat(),
+        title.join("_"),
+        format!("{snake} "),
+        format!(" {snake}"),
+        format!("{snake}\\t"),
+        format!("{snake}\u{200b}"),
+        format!("{}\u{200b}{}", &snake[..2], &snake[2..]),
+        format!("{}\u{ad}{}", &snake[..2], &snake[2..]),
+        format!("\u{feff}{snake}"),
+        snake.chars().map(wide).collect(),
+        snake.chars().map(bold).collect(),
+        format!("${snake}"),
+        format!("_{snake}"),
+        format!("user_{snake}"),
+        format!("customer.{snake}"),
+        format!("__{snake}__"),
+        snake.chars().map(|c| format!("\\u{:04x}", c as u32)).collect(),
+    ]
+}
+
+#[test]
+fn keys_are_compared_after_normalisation() {
+    let s = builtin("default");
+    let mut holes = Vec::new();
+    let cases: &[&[&str]] = &[
+        &["email"],
+        &["e", "mail"],
+        &["first", "name"],
+        &["last", "name"],
+        &["full", "name"],
+        &["phone", "number"],
+        &["street", "address"],
+        &["date", "of", "birth"],
+        &["password"],
+        &["credit", "card"],
+        &["passport", "number"],
+        &["distinct", "id"],
+        &["user", "id"],
+        &["customer", "id"],
+        &["device", "id"],
+        &["session", "id"],
+        &["ip", "address"],
+        &["username"],
+    ];
+    for words in cases {
+        for key in spellings(words) {
+            for value in ["\"canary\"", "[\"canary\"]", "{\"value\":\"canary\"}"] {
+                let text = format!("{{\"event\":\"x\",\"properties\":{{\"{key}\":{value}}}}}");
+                let out = body(&s, &track(&text));
+                if out.contains("canary") {
+                    holes.push(format!("{key:?}: {out}"));
+                }
+            }
+        }
+    }
+    assert!(holes.is_empty(), "{} holes:\n{}", holes.len(), holes.join("\n"));
+}
+
+#[test]
+fn numbers_are_checked_as_text() {
+    let s = builtin("default");
+    let mut holes = Vec::new();
+    for key in ["v", "amount", "price", "code", "$insert_id", "time"] {
+        for number in [
+            "4111111111111111",
+            "4111111111111111.0",
+            "4111111111111111.00",
+            "4.111111111111111e15",
+            "4.111111111111111E+15",
+            "41111111111111110e-1",
+            "411111111111111100E-2",
+            "0.4111111111111111e16",
+            "4111111111111111e0",
+            "-4111111111111111",
+            "378282246310005",
+            "5555555555554444",
+        ] {
+            let out = body(&s, &track(&event(key, number)));
+            if out.contains(number) {
+                holes.push(format!("{key}: {number}"));
+            }
+            let out = body(&s, &track(&event(key, &format!("[{number}]"))));
+            if out.contains(number) {
+                holes.push(format!("{key}: [{number}]"));
+            }
+        }
+    }
+    for (key, number) in [("phone", "14155550137"), ("phone", "1.4155550137e10"), ("user_id", "48151623"), ("$phone", "4155550137")] {
+        let out = body(&s, &track(&event(key, number)));
+        if out.contains(number) {
+            holes.push(format!("{key}: {number}"));
+        }
+    }
+    assert!(holes.is_empty(), "{} holes:\n{}", holes.len(), holes.join("\n"));
+}
+
+#[test]
+fn no_private_token_of_a_library_is_forgeable() {
+    let s = scrubber(&keep_but(""));
+    for key in ["$serde_json::private::Number", "$serde_json::private::RawValue", "$__toml_private_datetime"] {
+        let text = event(key, "\"1, \\\"x\\\": 2\"");
+        assert_eq!(body(&s, &track(&text)), text);
+    }
+    let d = builtin("default");
+    let out = body(&d, &track(&event("$serde_json::private::Number", "\"jane.roe@example.com\"")));
+    assert!(!out.contains("jane"), "{out}");
+}
+
+#[test]
+fn ids_in_urls_and_tokens_do_not_leave() {
+    let s = builtin("default");
+    let jwt = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";
+    let mut holes = Vec::new();
+    for key in ["$current_url", "url", "note", "page", "link"] {
+        for (secret, url) in [
+            ("48151623", "https://shop.example/users/48151623/edit".to_owned()),
+            ("48151623", "https://shop.example/?user_id=48151623".to_owned()),
+            ("48151623", "/users/48151623?x=1".to_owned()),
+            ("tok_secret_9f8e7d6c5b4a", "https://shop.example/reset?token=tok_secret_9f8e7d6c5b4a".to_owned()),
+            (jwt, format!("https://shop.example/cb#access_token={jwt}")),
+            (jwt, format!("go to {jwt} now")),
+            ("hunter2pass", "https://jane:hunter2pass@shop.example/".to_owned()),
+        ] {
+            let out = body(&s, &track(&event(key, &quoted(&url))));
+            if out.contains(secret) {
+                holes.push(format!("{key}: {url} -> {out}"));
+            }
+        }
+    }
+    assert!(holes.is_empty(), "{} holes:\n{}", holes.len(), holes.join("\n"));
+}
+
+#[test]
+fn identities_in_group_names_profiles_and_lists() {
+    let s = builtin("default");
+    let mut holes = Holes::default();
+    for (path, text) in [
+        ("/engage", r#"[{"$token":"t","$distinct_id":"1","$set":{"jane.roe@example.com":1,"note":"jane.roe@example.com"}}]"#),
+        ("/engage", r#"[{"$token":"t","$distinct_id":"jane.roe@example.com","$append":{"list":"jane.roe@example.com"}}]"#),
+        ("/engage", r#"[{"$token":"t","$distinct_id":"1","$unset":["jane.roe@example.com"]}]"#),
+        ("/groups", r#"[{"$token":"t","$group_key":"jane.roe@example.com","$group_id":"jane.roe@example.com","$set":{}}]"#),
+    ] {
+        let mut request = track(text);
+        request.path = path;
+        if let Outcome::Forward(clean) = send(&s, &request) {
+            let hits = found(clean.body());
+            if !hits.is_empty() {
+                holes.0.push(format!("{path}: {}", String::from_utf8_lossy(clean.body())));
+            }
+        }
+    }
+    holes.none();
+}
+
+#[test]
+fn odd_documents_are_refused() {
+    for s in [builtin("default"), scrubber(&keep_but(""))] {
+        let good = r#"{"event":"x","properties":{}}"#;
+        for text in [
+            String::new(),
+            " ".into(),
+            "\n".into(),
+            "null".into(),
+            "true".into(),
+            "1".into(),
+            "\"x\"".into(),
+            "[]x".into(),
+            "[1]".into(),
+            "[null]".into(),
+            "[[]]".into(),
+            "[[{\"event\":\"x\"}]]".into(),
+            format!("{good}{good}"),
+            format!("{good}\n{good}"),
+            format!("{good},"),
+            format!("[{good},]"),
+            format!("[{good} {good}]"),
+            format!("\u{feff}{good}"),
+            format!("{good}\0"),
+            format!("\0{good}"),
+            format!("{good}//"),
+            format!("/**/{good}"),
+            format!("// a\n{good}"),
+            format!("# a\n{good}"),
+            format!(")]}}',\n{good}"),
+            format!("callback({good})"),
+            format!("\x0b{good}"),
+            format!("\u{a0}{good}"),
+            "{'event':'x'}".into(),
+            "{event:\"x\"}".into(),
+            "{\"event\":\"x\",}".into(),
+            "{\"event\" \"x\"}".into(),
+            "{\"event\":\"x\" \"a\":1}".into(),
+            "{\"event\":}".into(),
+            "{\"event\"}".into(),
+            "{\"event\":\"x\"".into(),
+            "{\"event\":\"x".into(),
+            "{\"a\":NaN}".into(),
+            "{\"a\":Infinity}".into(),
+            "{\"a\":-}".into(),
+            "{\"a\":+1}".into(),
+            "{\"a\":01}".into(),
+            "{\"a\":1.}".into(),
+            "{\"a\":.5}".into(),
+            "{\"a\":1e}".into(),
+            "{\"a\":0x10}".into(),
+            "{\"a\":1_000}".into(),
+            "{\"a\":undefined}".into(),
+            "{\"a\":True}".into(),
+            "{\"a\":nul}".into(),
+            "{\"a\":\"\t\"}".into(),
+            "{\"a\":\"\n\"}".into(),
+            "{\"a\":\"\\x41\"}".into(),
+            "{\"a\":\"\\u12\"}".into(),
+            "{\"a\":\"\\u12g4\"}".into(),
+            "{\"a\":\"\\'\"}".into(),
+            "{\"a\":\"\\".into(),
+            "{1:2}".into(),
+            "{null:2}".into(),
+            format!("{{\"event\":\"x\",\"a\":{}1{}}}", "[".repeat(128), "]".repeat(128)),
+            format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)),
+            "[".repeat(100_000),
+            "{\"a\":".repeat(100_000),
+        ] {
+            let shown: String = text.chars().take(60).collect();
+            assert!(body(&s, &track(&text)).starts_with("(refused"), "{shown:?}");
+        }
+    }
+}
+
+#[test]
+fn depth_is_exact() {
+    let s = scrubber(&keep_but(""));
+    let nest = |depth: usize| format!("{{\"event\":\"x\",\"a\":{}1{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+    assert_eq!(body(&s, &track(&nest(128))), nest(128));
+    assert!(body(&s, &track(&nest(129))).starts_with("(refused"));
+}
+
+#[test]
+fn text_is_utf_8_or_refused() {
+    let s = scrubber(&keep_but(""));
+    for bytes in [
+        &b"{\"event\":\"x\",\"a\":\"\xff\"}"[..],
+        b"{\"event\":\"x\",\"a\":\"\xc0\x80\"}",
+        b"{\"event\":\"x\",\"a\":\"\xed\xa0\xbd\xed\xb8\x80\"}",
+        b"{\"event\":\"x\",\"a\":\"\xed\xa0\xbd\"}",
+        b"{\"event\":\"x\",\"a\":\"caf\xe9\"}",
+        b"{\"event\":\"x\",\"a\":\"\xf5\x80\x80\x80\"}",
+        b"\xff\xfe{\0\"\0",
+        b"{\0\"\0e\0",
+        b"\x1f\x8b\x08",
+        b"\xef\xbb\xbf{\"event\":\"x\"}",
+    ] {
+        let mut request = track("");
+        request.body = bytes;
+        assert!(matches!(send(&s, &request), Outcome::Refuse(_)), "{bytes:?}");
+    }
+    // Escaped lone surrogates leave as they came.
+    let text = event("a", "\"\\ud83d x \\uDE00 \\ud83d\\ude00\"");
+    assert_eq!(body(&s, &track(&text)), text);
+}
+
+#[test]
+fn ordinary_values_survive_byte_for_byte() {
+    let s = builtin("default");
+    let mut lost = Vec::new();
+    for (key, value) in [
+        ("plan", "\"pro\""),
+        ("plan", "\"Business Plus\""),
+        ("amount", "19.99"),
+        ("amount", "1.9990"),
+        ("amount", "1e2"),
+        ("amount", "1E+2"),
+        ("amount", "-0"),
+        ("amount", "-0.0"),
+        ("big", "12345678901234567890123"),
+        ("big", "9007199254740993"),
+        ("exact", "0.1000000000000000055511151231257827"),
+        ("ratio", "1.7976931348623159e308"),
+        ("total", "1234567"),
+        ("count", "0"),
+        ("ok", "true"),
+        ("none", "null"),
+        ("empty", "\"\""),
+        ("list", "[]"),
+        ("map", "{}"),
+        ("created_at", "\"2024-05-01T12:34:56.789Z\""),
+        ("created_at", "\"2024-05-01T12:34:56+02:00\""),
+        ("created_at", "1714566896"),
+        ("created_at", "1714566896789"),
+        ("created_at", "1714566896789123"),
+        ("day", "\"2024-05-01\""),
+        ("clock", "\"12:34:56\""),
+        ("app_version", "\"1.2.3\""),
+        ("app_version", "\"10.15.7.2\""),
+        ("build", "\"20240501.3\""),
+        ("version", "\"v2.10.0-beta.4+build.77\""),
+        ("sku", "\"SKU-48213-XL\""),
+        ("sku", "\"ABC-12345-678\""),
+        ("isbn", "\"978-3-16-148410-0\""),
+        ("price", "\"$1,299.00\""),
+        ("price", "\"1.299,00 EUR\""),
+        ("discount", "\"20% off\""),
+        ("progress", "\"100%\""),
+        ("step", "\"checkout_step_2\""),
+        ("title_text", "\"Learn more about pricing & plans\""),
+        ("button", "\"Sign up now\""),
+        ("product", "\"Apple iPhone 15 Pro\""),
+        ("product", "\"Nike Air Max 90\""),
+        ("category", "\"Home & Garden\""),
+        ("feature", "\"dark-mode\""),
+        ("variant", "\"B\""),
+        ("flag", "\"new_checkout_v2\""),
+        ("hash", "\"d41d8cd98f00b204e9800998ecf8427e\""),
+        ("etag", "\"9e107d9d372bb6826bd81d3542a419d6\""),
+        ("commit", "\"8cdbb73f0d405aec217ce31fd8138e7a84c42f41\""),
+        ("ref", "\"f47ac10b-58cc-4372-a567-0e02b2c3d479\""),
+        ("digest", "\"n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=\""),
+        ("color", "\"#ff8800\""),
+        ("dims", "\"1920x1080\""),
+        ("path", "\"/pricing/enterprise\""),
+        ("selector", "\"div.container > ul li:nth-child(3)\""),
+        ("code", "\"a = b + c\""),
+        ("regex", "\"^[a-z]+$\""),
+        ("math", "\"1+1=2\""),
+        ("range", "\"10-20\""),
+        ("ids", "[1,2,3,40000000]"),
+        ("mixed", "[\"a\",1,null,true,{\"b\":[]}]"),
+        ("error", "\"TypeError: undefined is not a function\""),
+        ("umlauts", "\"Gr\u{fc}\u{df}e aus K\u{f6}ln\""),
+        ("escaped", "\"caf\\u00e9 \\/ bar\""),
+        ("emoji", "\"\\ud83d\\ude00 ok\""),
+        ("chinese", "\"\u{8d2d}\u{7269}\u{8f66}\""),
+        ("at", "\"meet @ noon\""),
+        ("mime", "\"text/html; charset=utf-8\""),
+        ("tokenish", "\"abc123\""),
+        ("brackets", "\"[draft] Q3 report {final}\""),
+        ("quoted", "\"say \\\"hi\\\"\""),
+        ("backslash", "\"C:\\\\temp\\\\new\""),
+        ("wordlist", "\"internationalization\""),
+        ("upper", "\"ENTERPRISE_ANNUAL\""),
+        ("json", "\"{\\\"a\\\":1,\\\"b\\\":[true,null]}\""),
+        ("query", "\"tab=overview&sort=asc\""),
+    ] {
+        let text = event(key, value);
+        let out = body(&s, &track(&text));
+        if out != text {
+            lost.push(format!("{text}\n -> {out}"));
+        }
+    }
+    assert!(lost.is_empty(), "{} changed:\n{}", lost.len(), lost.join("\n"));
+}
