@@ -70,9 +70,10 @@ impl Judge<'_, '_> {
             return Ok(Some(Text::Remove));
         }
         let mut edits = self.pools.edits();
-        self.folds = folds + 1;
+        // The document around this one may be less deep than this text: a key, a query between.
+        let around = std::mem::replace(&mut self.folds, folds + 1);
         let fate = self.tape(text, &tape, &mut edits, found.path, Level::Value);
-        self.folds = folds;
+        self.folds = around;
         let out = match fate {
             Err(stop) => Err(stop),
             Ok(Fate::Same) => Ok(Some(Text::Keep)),
@@ -105,7 +106,9 @@ impl Judge<'_, '_> {
             return Ok(Some(Text::Remove));
         }
         let mut out = String::new();
-        let fate = self.query_text(query, found, folds + 1, &mut out)?;
+        let Some(fate) = self.query_text(query, found, folds + 1, &mut out)? else {
+            return Ok(None);
+        };
         Ok(Some(match fate {
             Fate::Same => Text::Keep,
             Fate::Nothing => Text::Remove,

@@ -221,9 +221,9 @@ impl Judge<'_, '_> {
             protocol: true,
             project: false,
         };
-        // A key is looked into like a kept string; opened only one fold deep, since nobody who
-        // reads keys unfolds them twice.
-        Ok(match self.inner(key, found, MAX_FOLDS - 1)? {
+        // A key is looked into like a kept string; opened only three folds deep, since nobody who
+        // reads keys unfolds them further.
+        Ok(match self.inner(key, found, MAX_FOLDS - 3)? {
             Text::Keep => None,
             Text::Remove | Text::DropEvent => Some("[key]".into()),
             new @ (Text::Null | Text::Whole(_) | Text::Number(_) | Text::Patched(_)) => {
