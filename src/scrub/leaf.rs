@@ -273,8 +273,12 @@ impl Judge<'_, '_> {
                 escape_into(text, &mut inside);
                 Known::Inside(&inside)
             }
+            Text::Patched(patches) => {
+                splice_raw(raw, patches, &mut inside);
+                Known::Inside(&inside)
+            }
             // Rare, or not a string any more.
-            Text::Null | Text::Number(_) | Text::Patched(_) | Text::DropEvent => return,
+            Text::Null | Text::Number(_) | Text::DropEvent => return,
         };
         let (class, action) = (self.class, self.last_action);
         self.memo

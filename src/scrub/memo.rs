@@ -1,6 +1,6 @@
 //! What became of strings that were judged before: telemetry repeats itself.
 //!
-//! A direct-mapped table of bounded size, a thread's own, keyed by path, class of events and the
+//! A table of bounded size, a thread's own, keyed by path, class of events and the
 //! whole text (compared byte for byte, so that a collision costs time and nothing else). Only
 //! outcomes that depend on nothing but that key are kept: no random values, no refusals. It holds
 //! values, so it lives in memory only and is forgotten with the plan.
@@ -9,7 +9,8 @@ use std::hash::BuildHasher;
 
 use super::paths::NodeId;
 
-const SLOTS: usize = 1024;
+/// Places; each holds two texts, the one used last in front.
+const PLACES: usize = 2048;
 /// Longer texts are judged each time.
 const MAX_TEXT: usize = 512;
 
@@ -54,10 +55,10 @@ impl Memo {
         if text.len() > MAX_TEXT || self.slots.is_empty() {
             return None;
         }
-        let slot = self.slots.get(self.place(path, class, text))?.as_ref()?;
-        if slot.path != path || slot.class != class || *slot.text != *text {
-            return None;
-        }
+        let at = self.place(path, class, text);
+        let mine = |slot: &&Slot| slot.path == path && slot.class == class && *slot.text == *text;
+        let slots = self.slots.get(at..at + 2)?;
+        let slot = slots.iter().flatten().find(mine)?;
         let known = match slot.kind {
             Kind::Keep => Known::Keep,
             Kind::Remove => Known::Remove,
@@ -79,7 +80,7 @@ impl Memo {
             return;
         }
         if self.slots.is_empty() {
-            self.slots.resize_with(SLOTS, || None);
+            self.slots.resize_with(2 * PLACES, || None);
         }
         let (kind, out) = match known {
             Known::Keep => (Kind::Keep, &[][..]),
@@ -87,8 +88,9 @@ impl Memo {
             Known::Inside(out) => (Kind::Inside, out),
         };
         let at = self.place(path, class, text);
-        if let Some(slot) = self.slots.get_mut(at) {
-            *slot = Some(Slot {
+        if let Some([new, old]) = self.slots.get_mut(at..at + 2) {
+            *old = new.take();
+            *new = Some(Slot {
                 path,
                 class,
                 kind,
@@ -101,7 +103,7 @@ impl Memo {
 
     fn place(&self, path: NodeId, class: usize, text: &[u8]) -> usize {
         let hash = self.hasher.hash_one((path, class, text));
-        usize::try_from(hash % SLOTS as u64).unwrap_or(0)
+        2 * usize::try_from(hash % PLACES as u64).unwrap_or(0)
     }
 }
 
@@ -128,6 +130,6 @@ mod tests {
         for n in 0..100_000u32 {
             memo.put(n, 0, &n.to_le_bytes(), Known::Keep, 0);
         }
-        assert_eq!(memo.slots.len(), SLOTS);
+        assert_eq!(memo.slots.len(), 2 * PLACES);
     }
 }

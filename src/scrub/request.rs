@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::engine::{Classes, Judge, Level, encode};
-use super::fate::{Fate, Stop};
+use super::engine::{Classes, Found, Judge, Level, encode};
+use super::fate::{Fate, Stop, Text};
 use super::memo::Memo;
 use super::paths::{Paths, ROOT};
 use super::plan::Plan;
@@ -369,7 +369,8 @@ impl Judge<'_, '_> {
         Ok(())
     }
 
-    /// What the vendor authenticates with. Only visible text, and its project is noted.
+    /// What the vendor authenticates with: as it came, and its project is noted. A person's session
+    /// (a JWT), or credentials in which someone is named, stay behind.
     fn header_as_it_came(&mut self, name: &str, value: &str) -> Result<Option<String>, Stop> {
         let parent = self.paths.child(self.plan, ROOT, ROOT, "$header");
         let path = self.paths.child(self.plan, parent, parent, name);
@@ -378,7 +379,17 @@ impl Judge<'_, '_> {
         {
             self.project(&user);
         }
-        Ok(Some(value.to_owned()))
+        if is_session(value) {
+            return Ok(None);
+        }
+        let found = Found {
+            protocol: true,
+            ..self.found(path)
+        };
+        // Without the scheme's name: credentials are expected here.
+        let credentials = value.split_once(' ').map_or(value, |(_, rest)| rest.trim());
+        let fate = self.inner(credentials, found, 0)?;
+        Ok((fate == Text::Keep).then(|| value.to_owned()))
     }
 }
 
@@ -436,10 +447,14 @@ fn choose<'p>(
     };
     let format = place.bodies.iter().find(matching).ok_or_else(unsupported)?;
     // The catalog's own text leaves, not the client's: a parameter could carry anything.
-    let leaves = value.map(|_| {
-        let charset = if charset { "; charset=UTF-8" } else { "" };
-        format!("{essence}{charset}")
-    });
+    // A type that only `*` takes leaves if its words are known.
+    let listed = format.content_types.iter().any(|t| **t == *essence);
+    let leaves = value
+        .filter(|_| listed || is_media_type(&essence))
+        .map(|_| {
+            let charset = if charset { "; charset=UTF-8" } else { "" };
+            format!("{essence}{charset}")
+        });
     Ok((format, leaves))
 }
 
@@ -499,24 +514,64 @@ fn basic_user(value: &str) -> Option<String> {
     text.split(':').next().map(str::to_owned)
 }
 
+/// Whether credentials are a JSON web token: three parts, the first of which is a JSON object.
+fn is_session(value: &str) -> bool {
+    let token = value.rsplit(' ').next().unwrap_or("");
+    token.starts_with("eyJ") && token.split('.').count() == 3
+}
+
+/// Words that media types are made of: a name that nobody registered could be somebody's.
+const MEDIA_WORDS: [&str; 24] = [
+    "*",
+    "application",
+    "text",
+    "image",
+    "json",
+    "plain",
+    "html",
+    "javascript",
+    "xhtml+xml",
+    "xml",
+    "css",
+    "webp",
+    "avif",
+    "apng",
+    "png",
+    "gif",
+    "jpeg",
+    "svg+xml",
+    "x-javascript",
+    "ecmascript",
+    "octet-stream",
+    "x-ndjson",
+    "problem+json",
+    "x-www-form-urlencoded",
+];
+
 fn is_media_ranges(value: &str) -> bool {
     value.len() <= 256
         && value.split(',').all(|range| {
-            let essence = range.split(';').next().unwrap_or("").trim();
-            let (kind, sub) = essence.split_once('/').unwrap_or(("", ""));
-            let word = |w: &str| {
-                !w.is_empty()
-                    && w.len() <= 40
-                    && w.bytes()
-                        .all(|b| b.is_ascii_alphabetic() || b"*.+-".contains(&b))
-            };
-            word(kind)
-                && word(sub)
-                && range.split(';').skip(1).all(|p| {
-                    p.trim().strip_prefix("q=").is_some_and(|q| {
-                        q.len() <= 5 && q.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-                    })
-                })
+            let mut parts = range.split(';').map(str::trim);
+            is_media_type(parts.next().unwrap_or("")) && parts.all(is_quality)
+        })
+}
+
+fn is_media_type(essence: &str) -> bool {
+    let known = |word: &str| MEDIA_WORDS.contains(&word);
+    essence
+        .split_once('/')
+        .is_some_and(|(kind, sub)| known(kind) && known(sub))
+}
+
+/// `q=0.9`; Chrome's `v=b3` names a kind of answer.
+fn is_quality(parameter: &str) -> bool {
+    parameter == "v=b3"
+        || parameter.strip_prefix("q=").is_some_and(|q| {
+            let digits = q.get(2..).unwrap_or("");
+            matches!(q.get(..1), Some("0" | "1"))
+                && matches!(q.get(1..2), None | Some("."))
+                && digits.len() <= 3
+                && digits.bytes().all(|b| b.is_ascii_digit())
         })
 }
 
