@@ -149,7 +149,11 @@ pub fn percent(text: &str, plus: bool) -> String {
                 at += 3;
             }
             None => {
-                out.push(if plus && bytes[at] == b'+' { b' ' } else { bytes[at] });
+                out.push(if plus && bytes[at] == b'+' {
+                    b' '
+                } else {
+                    bytes[at]
+                });
                 at += 1;
             }
         }
@@ -308,9 +312,7 @@ impl Tree {
     pub fn without(self, gone: &dyn Fn(&str) -> bool) -> Self {
         match self {
             Self::Scalar(_) => self,
-            Self::Array(items) => {
-                Self::Array(items.into_iter().map(|i| i.without(gone)).collect())
-            }
+            Self::Array(items) => Self::Array(items.into_iter().map(|i| i.without(gone)).collect()),
             Self::Object(members) => Self::Object(
                 members
                     .into_iter()
