@@ -293,7 +293,7 @@ fn looks_like_query(query: &str, marked: bool) -> bool {
 }
 
 fn has_percent(text: &str) -> bool {
-    text.as_bytes()
+    memchr::memchr(b'%', text.as_bytes()).is_some() && text.as_bytes()
         .windows(3)
         .any(|w| matches!(w, [b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()))
 }

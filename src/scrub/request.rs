@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::engine::{Classes, Judge, Level, encode};
 use super::fate::{Fate, Stop};
+use super::memo::Memo;
 use super::paths::{Paths, ROOT};
 use super::plan::Plan;
 use super::pools::Pools;
@@ -28,7 +29,7 @@ pub struct Scrubber {
 #[derive(Default)]
 pub struct Scratch {
     owner: u64,
-    plans: Vec<Vec<Option<(Paths, Classes)>>>,
+    plans: Vec<Vec<Option<Learned>>>,
     pools: Pools,
     report: Report,
     rows: Option<Vec<Row>>,
@@ -59,6 +60,23 @@ impl Scratch {
     /// The rows since the last call.
     pub fn take_rows(&mut self) -> Vec<Row> {
         self.rows.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+}
+
+/// What a thread has learned about one plan.
+struct Learned {
+    paths: Paths,
+    classes: Classes,
+    memo: Memo,
+}
+
+impl Learned {
+    fn new(plan: &Plan) -> Self {
+        Self {
+            paths: Paths::new(plan),
+            classes: Classes::default(),
+            memo: Memo::default(),
+        }
     }
 }
 
@@ -126,16 +144,15 @@ impl Scrubber {
         else {
             return refuse(DecodeErrorKind::Unsupported, "endpoint");
         };
-        let (paths, classes) = slot.get_or_insert_with(|| (Paths::new(plan), Classes::default()));
-        if classes.full() {
-            *classes = Classes::default();
-            *paths = Paths::new(plan);
+        let learned = slot.get_or_insert_with(|| Learned::new(plan));
+        if learned.classes.full() || learned.paths.full() {
+            *learned = Learned::new(plan);
         }
-        paths.refresh(plan);
         let mut judge = Judge {
             plan,
-            paths,
-            classes,
+            paths: &mut learned.paths,
+            classes: &mut learned.classes,
+            memo: &mut learned.memo,
             pools: &mut scratch.pools,
             report: &mut scratch.report,
             rows: scratch.rows.as_mut(),
@@ -145,6 +162,8 @@ impl Scrubber {
             folds: 0,
             body_limit: raw.body_limit,
             answers: 0,
+            last_action: 0,
+            random: false,
             projects: raw.projects,
             project_seen: false,
             project_other: false,

@@ -22,14 +22,32 @@ impl Judge<'_, '_> {
         if found.project {
             self.project(text);
         }
-        if found.category.is_none()
-            && !found.protocol
-            && let Some(category) = detect::whole(text).and_then(Entity::category)
-        {
-            found = self.by_value(found, category);
+        let holds = detect::may_hold(text.as_bytes());
+        let mut spans = Spans::Unknown;
+        if found.category.is_none() && !found.protocol && holds {
+            spans = Spans::Known(self.spans(text));
+            if let Some(category) = spans.whole(text).and_then(Entity::category) {
+                found = self.by_value(found, category);
+            }
         }
+        let fate = self.text_found(text, found, folds, holds, &mut spans);
+        if let Spans::Known(spans) = spans {
+            self.pools.spans = spans;
+        }
+        fate
+    }
+
+    fn text_found(
+        &mut self,
+        text: &str,
+        found: Found,
+        folds: usize,
+        holds: bool,
+        spans: &mut Spans,
+    ) -> Result<Text, Stop> {
         let action = self.action(found);
         if *action != Action::Keep {
+            self.random |= matches!(action, Action::Random(_));
             let mut out = self.pools.text();
             let effect = action.apply(Value::Text(text), &self.context(found.category), &mut out);
             self.note(found, action, text, shown(effect, &out));
@@ -38,54 +56,62 @@ impl Judge<'_, '_> {
             }
             self.pools.give_text(out);
         }
-        if !self.scans(found.rule) {
-            self.note(found, action, text, None);
+        if !holds || !self.scans(found.rule) {
+            if *action == Action::Keep {
+                self.note(found, action, text, None);
+            }
             return Ok(Text::Keep);
         }
-        let fate = self.inner(text, found, folds)?;
+        let fate = self.look_into(text, found, folds, spans)?;
         if *action == Action::Keep {
-            match &fate {
-                Text::Keep => self.note(found, action, text, None),
-                other @ (Text::Remove
-                | Text::Null
-                | Text::Whole(_)
-                | Text::Number(_)
-                | Text::Patched(_)
-                | Text::DropEvent) => {
-                    if self.explains() {
-                        let after = other.clone().into_text(text).unwrap_or_default();
-                        self.note(found, action, text, Some(&after));
-                    }
-                }
-            }
+            let after = match &fate {
+                Text::Keep => None,
+                _ if !self.explains() => None,
+                changed => Some(changed.clone().into_text(text).unwrap_or_default()),
+            };
+            self.note(found, action, text, after.as_deref());
         }
         Ok(fate)
     }
 
     /// Looks into a text that is kept.
-    pub(super) fn inner(&mut self, text: &str, found: Found, folds: usize) -> Result<Text, Stop> {
+    pub(super) fn inner(
+        &mut self,
+        text: &str,
+        found: Found,
+        folds: usize,
+    ) -> Result<Text, Stop> {
         if !detect::may_hold(text.as_bytes()) {
             return Ok(Text::Keep);
         }
+        let mut spans = Spans::Unknown;
+        let fate = self.look_into(text, found, folds, &mut spans);
+        if let Spans::Known(spans) = spans {
+            self.pools.spans = spans;
+        }
+        fate
+    }
+
+    fn look_into(
+        &mut self,
+        text: &str,
+        found: Found,
+        folds: usize,
+        spans: &mut Spans,
+    ) -> Result<Text, Stop> {
         if let Some(fate) = self.nested(text, found, folds)? {
             return Ok(fate);
         }
-        let mut spans = std::mem::take(&mut self.pools.spans);
-        spans.clear();
-        detect::scan(text, &mut spans);
-        let mut patches = Vec::new();
-        let mut result = Ok(());
-        for span in &spans {
-            result = self.span(text, *span, found, &mut patches);
-            if result.is_err() {
-                break;
-            }
+        if matches!(spans, Spans::Unknown) {
+            *spans = Spans::Known(self.spans(text));
         }
-        self.pools.spans = spans;
-        match result {
-            Err(SpanStop::DropEvent) => return Ok(Text::DropEvent),
-            Err(SpanStop::Stop(stop)) => return Err(stop),
-            Ok(()) => {}
+        let mut patches = Vec::new();
+        for span in spans.list() {
+            match self.span(text, *span, found, &mut patches) {
+                Ok(()) => {}
+                Err(SpanStop::DropEvent) => return Ok(Text::DropEvent),
+                Err(SpanStop::Stop(stop)) => return Err(stop),
+            }
         }
         self.folded_runs(text, found, folds, &mut patches)?;
         if patches.is_empty() {
@@ -93,6 +119,13 @@ impl Judge<'_, '_> {
         }
         patches.sort_by_key(|patch| patch.range.start);
         Ok(Text::Patched(patches))
+    }
+
+    fn spans(&mut self, text: &str) -> Vec<Span> {
+        let mut spans = std::mem::take(&mut self.pools.spans);
+        spans.clear();
+        detect::scan(text, &mut spans);
+        spans
     }
 
     fn span(
@@ -115,6 +148,7 @@ impl Judge<'_, '_> {
         };
         let action = self.span_action(found.path, category);
         let value = text.get(span.start..span.end).unwrap_or("");
+        self.random |= matches!(action, Action::Random(_));
         let mut out = self.pools.text();
         let effect = action.apply(Value::Text(value), &self.context(Some(category)), &mut out);
         if effect == Effect::Keep {
@@ -196,6 +230,31 @@ impl Judge<'_, '_> {
                 new.into_text(key).map(Into::into)
             }
         })
+    }
+}
+
+/// The spans of a text, once somebody asked for them.
+enum Spans {
+    Unknown,
+    Known(Vec<Span>),
+}
+
+impl Spans {
+    fn list(&self) -> &[Span] {
+        match self {
+            Self::Unknown => &[],
+            Self::Known(spans) => spans,
+        }
+    }
+
+    /// The entity that the text is as a whole.
+    fn whole(&self, text: &str) -> Option<Entity> {
+        let [only] = self.list() else {
+            return None;
+        };
+        let start = text.len() - text.trim_start().len();
+        let end = text.trim_end().len();
+        (only.start == start && only.end == end).then_some(only.entity)
     }
 }
 
