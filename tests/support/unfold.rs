@@ -101,12 +101,21 @@ fn open(text: &str) -> Vec<String> {
 }
 
 /// What of decoded bytes is text, if it is.
-fn readable(bytes: Vec<u8>) -> Option<String> {
+fn readable(bytes: Vec<u8>) -> Vec<String> {
     if let Some(plain) = inflate(&bytes) {
-        return Some(lossy(&plain));
+        return vec![lossy(&plain)];
     }
-    let printable = bytes.iter().filter(|b| **b >= b' ' && **b < 0x7f).count();
-    (!bytes.is_empty() && printable * 10 >= bytes.len() * 8).then(|| lossy(&bytes))
+    let plain = |b: &u8| (b' '..0x7f).contains(b);
+    let share = bytes.iter().filter(|b| plain(b)).count();
+    if share * 10 >= bytes.len() * 8 {
+        return vec![lossy(&bytes)];
+    }
+    // Text that goes on as something else.
+    let start = bytes.iter().take_while(|b| plain(b)).count();
+    if start < 12 {
+        return Vec::new();
+    }
+    vec![lossy(&bytes[..start])]
 }
 
 /// Bytes as text: surrogate halves joined, what is no text replaced.
