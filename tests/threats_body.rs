@@ -28,7 +28,7 @@ impl Holes {
             let hits = found(&out);
             if !hits.is_empty() {
                 let out = String::from_utf8_lossy(&out);
-                let out: String = out.chars().take(300).collect();
+                let out: String = out.chars().take(160).collect();
                 self.0.push(format!("{what}: {hits:?} in {out}"));
             }
         }
@@ -99,11 +99,11 @@ fn disguises(canary: &str) -> Vec<(&'static str, String)> {
         ("gzip in base64", b64(gzip(canary))),
         ("gzip in base64url", base64(gzip(canary), true, false)),
         ("zlib in base64", b64(zlib(canary))),
-        ("gzip in base64 cut", b64(&gzip(format!("{canary} {}", "lorem ".repeat(20)))[..40])),
+        ("gzip in base64 cut", b64(&gzip(format!("{canary} {}", "lorem ipsum dolor sit amet ".repeat(3)))[..30])),
         ("gzip of gzip", b64(gzip(gzip(canary)))),
         ("gzip of base64", b64(gzip(b64(canary)))),
         ("gzip header", b64(gzip_named(canary, b"harmless words"))),
-        ("gzip members", b64([gzip("harmless"), gzip(canary)].concat())),
+        ("gzip members", b64([gzip("harmless "), gzip(canary)].concat())),
         ("hex", hex(canary)),
         ("hex upper", hex(canary).to_uppercase()),
         ("hex 0x", format!("0x{}", hex(canary))),
@@ -138,7 +138,7 @@ fn disguises(canary: &str) -> Vec<(&'static str, String)> {
         ("zero-width", canary.chars().flat_map(|c| [c, '\u{200b}']).collect()),
         ("soft hyphens", canary.chars().flat_map(|c| [c, '\u{ad}']).collect()),
         ("direction marks", format!("\u{202e}{canary}\u{202c}")),
-        ("joiners", canary.replace(['@', '5', '1', '0'], "$0").replace("$0", "").is_empty().to_string() + &canary.chars().flat_map(|c| [c, '\u{2060}']).collect::<String>()),
+        ("joiners", canary.chars().flat_map(|c| [c, '\u{2060}']).collect()),
         ("entities", canary.chars().map(|c| format!("&#{};", c as u32)).collect()),
         ("hex entities", canary.chars().map(|c| format!("&#x{:x};", c as u32)).collect()),
         ("named entity", canary.replace('@', "&commat;").replace('.', "&period;")),
@@ -159,6 +159,11 @@ fn disguises(canary: &str) -> Vec<(&'static str, String)> {
     for _ in 0..12 {
         text = b64(&text);
         all.push(("base64 in base64", text.clone()));
+    }
+    let mut text = canary.to_owned();
+    for _ in 0..12 {
+        text = format!("see {} there", b64(&text));
+        all.push(("base64 in words in base64", text.clone()));
     }
     let mut text = canary.to_owned();
     for _ in 0..12 {
@@ -249,7 +254,7 @@ fn every_copy_of_a_duplicate_is_judged() {
     ] {
         holes.check(&s, "duplicate", text);
     }
-    for key in ["name", "email", "distinct_id", "$email", "$name"] {
+    for key in ["first_name", "email", "distinct_id", "$email", "$name"] {
         let text = format!(r#"{{"event":"x","properties":{{"{key}":"one canary","{key}":"two canary","{}":"three canary"}}}}"#, key.chars().map(|c| format!("\\u{:04x}", c as u32)).collect::<String>());
         let out = body(&s, &track(&text));
         assert!(!out.contains("canary"), "{key}: {out}");

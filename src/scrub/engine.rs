@@ -14,6 +14,7 @@ use crate::action::Action;
 use crate::catalog::{Layer, Set};
 use crate::category::DataCategory;
 use crate::codec::base64::{self, Options};
+use crate::codec::layers::may_carry_more;
 use crate::codec::{self, Coding, DecodeError, DecodeErrorKind, cesu8};
 use crate::json;
 use crate::selector::Step;
@@ -54,6 +55,8 @@ pub(super) struct Judge<'p, 's> {
     /// Encodings opened to reach the document that is being walked.
     pub(super) folds: usize,
     pub(super) body_limit: usize,
+    /// Bytes that folded text may still unfold to in this request.
+    pub(super) unfold_left: usize,
     /// Success answers whose condition a parameter has met: a bit each.
     pub(super) answers: u32,
     /// The action that was counted last.
@@ -212,9 +215,12 @@ impl Judge<'_, '_> {
                 let mut plain = self.pools.bytes();
                 codec::decode(Coding::Gzip, bytes, self.body_limit, &mut plain)?;
                 let mut new = self.pools.bytes();
-                let fate = self.layers(rest, cesu8, &plain, at, level, &mut new)?;
+                let mut fate = self.layers(rest, cesu8, &plain, at, level, &mut new)?;
                 if fate == Fate::Changed {
                     encode(Coding::Gzip, &new, out)?;
+                } else if fate == Fate::Same && may_carry_more(Coding::Gzip, bytes) {
+                    encode(Coding::Gzip, &plain, out)?;
+                    fate = Fate::Changed;
                 }
                 self.pools.give_bytes(plain);
                 self.pools.give_bytes(new);

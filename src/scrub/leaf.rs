@@ -158,9 +158,21 @@ impl<'p> Judge<'p, '_> {
         let unknown = found.category.is_none() && !found.protocol;
         if unknown
             && raw.len() >= 8
-            && let Some(category) = detect::whole_number(raw).and_then(detect::Entity::category)
+            && let Some(category) = number_category(raw)
         {
             found = self.by_value(found, category);
+        } else if raw.len() >= 8
+            && *self.action(found) == Action::Keep
+            && self.scans(found.rule)
+            && let Some(category) = number_category(raw)
+            && *self.span_action(found.path, category) != Action::Keep
+        {
+            // Kept for its name, but a card number is one under any name.
+            found.rule = self
+                .paths
+                .span_rule(self.plan, found.path, category, &self.mask);
+            found.category = Some(category);
+            found.protocol = false;
         }
         self.scalar(Value::Number(raw), raw, node, edits, found)
     }
@@ -268,6 +280,12 @@ impl Judge<'_, '_> {
         self.memo
             .put(found.path, class, raw.as_bytes(), known, action);
     }
+}
+
+/// The category of a number whose digits are an identity, whatever its sign.
+fn number_category(raw: &str) -> Option<DataCategory> {
+    let digits = raw.strip_prefix('-').unwrap_or(raw);
+    detect::whole_number(digits).and_then(detect::Entity::category)
 }
 
 /// What a report shows as the value after an effect; `None`: as before.

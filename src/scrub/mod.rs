@@ -15,6 +15,7 @@ mod plan;
 mod pools;
 mod request;
 mod text;
+mod unfold;
 mod walk;
 
 use std::net::IpAddr;

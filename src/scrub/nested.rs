@@ -1,19 +1,28 @@
 //! Text that holds another document: opened, judged, written back in the same encoding.
 //!
+//! JSON, query strings, percent-encoding, base64 (either alphabet, also reversed, also with a
+//! compressed stream inside), hex. At most [`MAX_FOLDS`] deep; what is still folded there is dropped.
+//! Text that begins like a document but does not read as one is dropped as well: a cut document
+//! still names people. What all of it unfolds to is bounded per request.
+
+//! Text that holds another document: opened, judged, written back in the same encoding.
+//!
 //! JSON, query strings, percent-encoding, base64 (either alphabet, also reversed, also with gzip
 //! inside), hex. At most [`MAX_FOLDS`] deep; what is still folded there is dropped. Text that begins
 //! like a document but does not read as one is dropped as well: a cut document still names people.
 
 use super::engine::{Found, Judge, Level, MAX_FOLDS};
 use super::fate::{Fate, Stop, Text};
-use crate::codec::base64::{self, Alphabet, Flavour, Options};
-use crate::codec::{self, Coding, form};
+use super::unfold::{
+    MIN_BASE64, MIN_RUN, Opened, Unpacked, base64_runs, base64_text, decode_percent, has_percent,
+    hex_runs, hex_text, is_base64, is_form, is_percent_text, legible, looks_like_query,
+    mixes_cases, pack_base64, run_starts, to_hex,
+};
+use crate::action::Action;
+use crate::codec::base64::Flavour;
+use crate::codec::form;
+use crate::detect::{self, Entity};
 use crate::json::{self, Patch};
-
-/// Shortest text that is tried as base64 or hex.
-const MIN_BASE64: usize = 16;
-/// Shortest run inside a longer text.
-const MIN_RUN: usize = 20;
 
 impl Judge<'_, '_> {
     /// Opens a text that as a whole is another document; `None` when it is plain text.
@@ -27,7 +36,13 @@ impl Judge<'_, '_> {
         if let Some(fate) = self.nested_json(text, trimmed, found, folds)? {
             return Ok(Some(fate));
         }
+        if self.nested_quoted(text, found) {
+            return Ok(Some(Text::Remove));
+        }
         if let Some(fate) = self.nested_query(text, found, folds)? {
+            return Ok(Some(fate));
+        }
+        if let Some(fate) = self.nested_escapes(text, found, folds)? {
             return Ok(Some(fate));
         }
         if trimmed.len() >= MIN_BASE64
@@ -39,6 +54,9 @@ impl Judge<'_, '_> {
             && let Some(fate) = self.nested_hex(text, found, folds)?
         {
             return Ok(Some(fate));
+        }
+        if !text.bytes().all(is_percent_text) {
+            return Ok(None);
         }
         self.nested_percent(text, found, folds)
     }
@@ -99,7 +117,8 @@ impl Judge<'_, '_> {
         folds: usize,
     ) -> Result<Option<Text>, Stop> {
         let query = text.strip_prefix('?').unwrap_or(text);
-        if !looks_like_query(query, text.len() != query.len()) {
+        // What does not decode as a form is text, which is searched as such.
+        if !looks_like_query(query, text.len() != query.len()) || !is_form(query) {
             return Ok(None);
         }
         if folds >= MAX_FOLDS {
@@ -121,7 +140,8 @@ impl Judge<'_, '_> {
         }))
     }
 
-    fn nested_percent(
+    /// Text of which parts are percent-encoded: asked when all that stands in it openly was judged.
+    pub(super) fn nested_percent(
         &mut self,
         text: &str,
         found: Found,
@@ -130,10 +150,7 @@ impl Judge<'_, '_> {
         if !has_percent(text) {
             return Ok(None);
         }
-        let mut plain = String::new();
-        if decode_percent(text, &mut plain).is_none() || plain == text {
-            return Ok(None);
-        }
+        let plain = decode_percent(text, b'%');
         if folds >= MAX_FOLDS {
             return Ok(Some(Text::Remove));
         }
@@ -147,6 +164,10 @@ impl Judge<'_, '_> {
             | Text::Number(_)
             | Text::Patched(_)
             | Text::DropEvent) => Some(rewrap(other, &plain, |new| {
+                if !text.bytes().all(is_percent_text) {
+                    // Only parts of it were encoded: encoding all of it would read as something else.
+                    return new.to_owned();
+                }
                 let mut out = String::new();
                 form::encode(new, &mut out);
                 out
@@ -165,23 +186,67 @@ impl Judge<'_, '_> {
         Ok(Some(rewrap(fate, &plain, to_hex)))
     }
 
+    /// Quoted-printable: only an address counts, since `=` and two digits stand in many texts.
+    fn nested_quoted(&mut self, text: &str, found: Found) -> bool {
+        (text.contains("=40") || text.contains("=2E") || text.contains("=2e")) && {
+            let plain = decode_percent(text, b'=');
+            self.names_someone(&plain, found, |entity| {
+                matches!(entity, Entity::Email | Entity::IpAddress)
+            })
+        }
+    }
+
+    /// Escapes that were escaped once more: `\\\\u0040`.
+    fn nested_escapes(
+        &mut self,
+        text: &str,
+        found: Found,
+        folds: usize,
+    ) -> Result<Option<Text>, Stop> {
+        if !text.contains("\\\\u") && !text.contains("\\\\x") {
+            return Ok(None);
+        }
+        if folds >= MAX_FOLDS {
+            return Ok(Some(Text::Remove));
+        }
+        let plain = text.replace("\\\\", "\\");
+        let fate = self.unfolded(&plain, found, folds + 1)?;
+        Ok((fate != Text::Keep).then(|| rewrap(fate, &plain, |new| new.replace('\\', "\\\\"))))
+    }
+
     fn nested_base64(
         &mut self,
         text: &str,
         found: Found,
         folds: usize,
     ) -> Result<Option<Text>, Stop> {
-        if !text.bytes().all(is_base64) {
+        let blank = |b: u8| matches!(b, b'\n' | b'\r' | b'\t' | b' ');
+        if !text.bytes().all(|b| is_base64(b) || blank(b)) {
             return Ok(None);
         }
-        if let Some((flavour, unpacked)) = base64_text(text, self.body_limit) {
-            return self
-                .open_base64(flavour, unpacked, found, folds, |s| s)
-                .map(Some);
+        if text.bytes().any(blank) {
+            // Broken over lines, as MIME does; what changes is written without the breaks.
+            let joined: String = text.split_ascii_whitespace().collect();
+            return match base64_text(&joined, &mut self.unfold_left) {
+                Opened::Text(flavour, unpacked) => self
+                    .open_base64(flavour, unpacked, found, folds, |s| s)
+                    .map(|fate| (fate != Text::Keep).then_some(fate)),
+                Opened::Broken => Ok(Some(Text::Remove)),
+                Opened::No => Ok(None),
+            };
         }
-        if text.len() >= 24 {
+        match base64_text(text, &mut self.unfold_left) {
+            Opened::Text(flavour, unpacked) => {
+                return self
+                    .open_base64(flavour, unpacked, found, folds, |s| s)
+                    .map(Some);
+            }
+            Opened::Broken => return Ok(Some(Text::Remove)),
+            Opened::No => {}
+        }
+        if text.len() >= MIN_BASE64 {
             let reversed: String = text.chars().rev().collect();
-            if let Some((flavour, unpacked)) = base64_text(&reversed, self.body_limit) {
+            if let Opened::Text(flavour, unpacked) = base64_text(&reversed, &mut self.unfold_left) {
                 let back = |s: String| s.chars().rev().collect();
                 return self
                     .open_base64(flavour, unpacked, found, folds, back)
@@ -202,13 +267,16 @@ impl Judge<'_, '_> {
         if folds >= MAX_FOLDS {
             return Ok(Text::Remove);
         }
-        let fate = self.unfolded(&unpacked.text, found, folds + 1)?;
+        let fate = match self.unfolded(&unpacked.text, found, folds + 1)? {
+            Text::Keep if unpacked.more => Text::Whole(unpacked.text.clone()),
+            fate => fate,
+        };
         Ok(rewrap(fate, &unpacked.text, |new| {
             finish(pack_base64(flavour, unpacked.coding, new))
         }))
     }
 
-    /// Base64 runs inside a longer text, also glued to a prefix (`RS_ENC_v3_<base64>`).
+    /// Base64 and hex runs inside a longer text, also glued to a prefix (`RS_ENC_v3_<base64>`).
     pub(super) fn folded_runs(
         &mut self,
         text: &str,
@@ -216,42 +284,114 @@ impl Judge<'_, '_> {
         folds: usize,
         patches: &mut Vec<Patch>,
     ) -> Result<(), Stop> {
-        if folds >= MAX_FOLDS || text.len() < MIN_RUN {
+        if text.len() < MIN_RUN {
             return Ok(());
         }
-        for run in base64_runs(text) {
-            if patches
+        let free = |patches: &[Patch], run: &std::ops::Range<usize>| {
+            !patches
                 .iter()
                 .any(|p| p.range.start < run.end && run.start < p.range.end)
-            {
+        };
+        let spans = patches.len();
+        for run in hex_runs(text) {
+            let Some(plain) = text.get(run.clone()).and_then(hex_text) else {
                 continue;
+            };
+            if free(patches.get(..spans).unwrap_or(&[]), &run) {
+                let fate = self.below(&plain, found, folds)?;
+                patches.extend(patch(fate, &plain, run, to_hex));
             }
-            let whole = text.get(run.clone()).unwrap_or("");
-            for skip in run_starts(whole) {
-                let tail = whole.get(skip..).unwrap_or("");
-                let Some((flavour, unpacked)) = base64_text(tail, self.body_limit) else {
-                    continue;
-                };
-                let fate = self.unfolded(&unpacked.text, found, folds + 1)?;
-                if let Some(new) = fate.clone().into_text(&unpacked.text) {
-                    patches.push(Patch {
-                        range: run.start + skip..run.end,
-                        with: pack_base64(flavour, unpacked.coding, &new),
-                    });
-                } else if fate != Text::Keep {
-                    patches.push(Patch {
-                        range: run.start + skip..run.end,
-                        with: "[encoded]".into(),
-                    });
-                }
-                break;
+        }
+        let spans = patches.len();
+        for run in base64_runs(text) {
+            if free(patches.get(..spans).unwrap_or(&[]), &run) {
+                self.folded_run(text, run, found, folds, patches)?;
             }
         }
         Ok(())
     }
 
+    fn folded_run(
+        &mut self,
+        text: &str,
+        run: std::ops::Range<usize>,
+        found: Found,
+        folds: usize,
+        patches: &mut Vec<Patch>,
+    ) -> Result<(), Stop> {
+        let whole = text.get(run.clone()).unwrap_or("");
+        for skip in run_starts(whole) {
+            let tail = whole.get(skip..).unwrap_or("");
+            let range = run.start + skip..run.end;
+            match base64_text(tail, &mut self.unfold_left) {
+                Opened::No => {}
+                Opened::Broken => {
+                    patches.extend(patch(Text::Remove, "", range, to_hex));
+                    return Ok(());
+                }
+                Opened::Text(flavour, unpacked) => {
+                    let fate = match self.below(&unpacked.text, found, folds)? {
+                        Text::Keep if unpacked.more => Text::Whole(unpacked.text.clone()),
+                        fate => fate,
+                    };
+                    patches.extend(patch(fate, &unpacked.text, range, |new| {
+                        pack_base64(flavour, unpacked.coding, new)
+                    }));
+                    return Ok(());
+                }
+            }
+        }
+        if self.buried(whole, found) {
+            patches.extend(patch(Text::Remove, "", run, to_hex));
+        }
+        Ok(())
+    }
+
+    /// Whether base64 that is no text as a whole, or begins anywhere, names someone.
+    fn buried(&mut self, run: &str, found: Found) -> bool {
+        mixes_cases(run)
+            && run
+                .split('=')
+                .filter(|part| part.len() >= MIN_BASE64)
+                .any(|part| {
+                    (0..4)
+                        .filter_map(|skip| legible(part.get(skip..)?))
+                        .any(|text| self.names_someone(&text, found, |_| true))
+                })
+    }
+
+    /// Whether something stands in a text that may not leave.
+    fn names_someone(&mut self, text: &str, found: Found, counts: impl Fn(Entity) -> bool) -> bool {
+        use Entity::{Address, CreditCard, Email, Iban, IpAddress, Phone};
+        let mut spans = Vec::new();
+        detect::scan_entities(text, &mut spans);
+        spans.iter().any(|span| {
+            matches!(
+                span.entity,
+                Email | Phone | CreditCard | Iban | IpAddress | Address
+            ) && counts(span.entity)
+                && span
+                    .entity
+                    .category()
+                    .is_some_and(|category| *self.span_action(found.path, category) != Action::Keep)
+        })
+    }
+
+    /// A text that stood folded inside another one: what is folded deeper than the bound goes.
+    fn below(&mut self, text: &str, found: Found, folds: usize) -> Result<Text, Stop> {
+        if folds >= MAX_FOLDS {
+            return Ok(Text::Remove);
+        }
+        self.unfolded(text, found, folds + 1)
+    }
+
     /// A text that stood folded: its own value may give it a category, unless the field had one.
     fn unfolded(&mut self, text: &str, found: Found, folds: usize) -> Result<Text, Stop> {
+        // All that a request folds is bounded together, so that no nesting multiplies its cost.
+        let Some(left) = self.unfold_left.checked_sub(text.len()) else {
+            return Ok(Text::Remove);
+        };
+        self.unfold_left = left;
         if found.category.is_some() || found.protocol {
             self.inner(text, found, folds)
         } else {
@@ -270,237 +410,18 @@ fn rewrap(fate: Text, old: &str, wrap: impl Fn(&str) -> String) -> Text {
     }
 }
 
-fn looks_like_query(query: &str, marked: bool) -> bool {
-    if query.len() < 3 || !query.is_ascii() || query.bytes().any(|b| b <= b' ' || b == b'"') {
-        return false;
-    }
-    let mut pairs = 0;
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let Some((key, value)) = pair.split_once('=') else {
-            return false;
-        };
-        // `abc==` is base64 with its padding.
-        if key.is_empty() || value.starts_with('=') || (value.is_empty() && pairs == 0 && !marked) {
-            return false;
-        }
-        let word = |b: u8| b.is_ascii_alphanumeric() || b"_-.$[]%+*~".contains(&b);
-        if !key.bytes().all(word) {
-            return false;
-        }
-        pairs += 1;
-    }
-    pairs > 0
-}
-
-fn has_percent(text: &str) -> bool {
-    memchr::memchr(b'%', text.as_bytes()).is_some() && text.as_bytes()
-        .windows(3)
-        .any(|w| matches!(w, [b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()))
-}
-
-/// Percent-decoding that leaves a lone `%` as it is, as readers of text do.
-fn decode_percent(text: &str, out: &mut String) -> Option<()> {
-    let bytes = text.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let code = bytes
-            .get(at + 1..at + 3)
-            .filter(|_| *byte == b'%')
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match code {
-            Some(code) => {
-                plain.push(code);
-                at += 3;
-            }
-            None => {
-                plain.push(*byte);
-                at += 1;
-            }
-        }
-    }
-    out.push_str(std::str::from_utf8(&plain).ok()?);
-    Some(())
-}
-
-/// What stood in base64.
-struct Unpacked {
-    text: String,
-    coding: Option<Coding>,
-}
-
-/// The text that base64 holds, if it holds text (or a gzip or zlib stream of text).
-fn base64_text(text: &str, limit: usize) -> Option<(Flavour, Unpacked)> {
-    // The first group tells nearly all that is not text apart, before anything is allocated.
-    let mut head = Vec::with_capacity(12);
-    let start = text.get(..12)?;
-    base64::decode(start.as_bytes(), Options::default(), &mut head).ok()?;
-    let coding = match head.get(..2)? {
-        [0x1f, 0x8b] => Some(Coding::Gzip),
-        [0x78, 0x01 | 0x5e | 0x9c | 0xda] => Some(Coding::Deflate),
-        _ if head.iter().all(|b| printable(*b)) => None,
-        _ => return None,
-    };
-    let mut bytes = Vec::new();
-    let trimmed = text.trim_end_matches('=');
-    let cut = if trimmed.len() % 4 == 1 {
-        trimmed.len() - 1
-    } else {
-        trimmed.len()
-    };
-    let exact = base64::decode(text.as_bytes(), Options::default(), &mut bytes);
-    let flavour = match exact {
-        Ok(flavour) => flavour,
-        // Sloppy padding or trailing bits: lenient readers read it all the same.
-        Err(_) => {
-            bytes.clear();
-            lenient(trimmed.get(..cut)?, &mut bytes)?
-        }
-    };
-    if let Some(coding) = coding {
-        let mut plain = Vec::new();
-        codec::decode(coding, &bytes, limit, &mut plain).ok()?;
-        bytes = plain;
-    }
-    let text = String::from_utf8(bytes).ok()?;
-    let good = text.bytes().all(printable);
-    good.then_some((flavour, Unpacked { text, coding }))
-}
-
-/// Decodes whole groups of either alphabet, ignoring trailing bits.
-fn lenient(digits: &str, out: &mut Vec<u8>) -> Option<Flavour> {
-    let mut bits = 0u32;
-    let mut count = 0;
-    let mut url = false;
-    for byte in digits.bytes() {
-        url |= matches!(byte, b'-' | b'_');
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count & 0xff).try_into().ok()?);
-        }
-    }
-    let alphabet = if url {
-        Alphabet::Url
-    } else {
-        Alphabet::Standard
-    };
-    Some(Flavour {
-        alphabet,
-        padded: !url,
-    })
-}
-
-fn pack_base64(flavour: Flavour, coding: Option<Coding>, text: &str) -> String {
-    let mut packed = Vec::new();
-    let bytes = match coding {
-        Some(coding) if codec::encode(coding, text.as_bytes(), &mut packed).is_ok() => &packed,
-        Some(_) => return "[encoded]".into(),
-        None => text.as_bytes(),
-    };
-    let mut out = String::new();
-    base64::encode(flavour, bytes, &mut out);
-    out
-}
-
-fn printable(byte: u8) -> bool {
-    byte >= b' ' && byte != 0x7f || matches!(byte, b'\t' | b'\n' | b'\r')
-}
-
-fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
-}
-
-/// Maximal runs of base64 characters that are long enough.
-fn base64_runs(text: &str) -> Vec<std::ops::Range<usize>> {
-    let bytes = text.as_bytes();
-    let mut runs = Vec::new();
-    let mut start = 0;
-    for at in 0..=bytes.len() {
-        if bytes.get(at).copied().is_some_and(is_base64) {
-            continue;
-        }
-        if at - start >= MIN_RUN {
-            runs.push(start..at);
-        }
-        start = at + 1;
-    }
-    runs
-}
-
-/// Where base64 may begin in a run: at its start, behind its separators, after a glued letter or
-/// three. Bounded, so that the cost stays linear.
-fn run_starts(run: &str) -> impl Iterator<Item = usize> {
-    let head = run.as_bytes().get(..run.len().min(64)).unwrap_or(&[]);
-    let separators: Vec<usize> = head
-        .iter()
-        .enumerate()
-        .filter(|(_, b)| matches!(b, b'_' | b'-' | b'=' | b'/' | b'+'))
-        .map(|(at, _)| at + 1)
-        .take(8)
-        .collect();
-    let long = run.len();
-    (0..4)
-        .chain(separators)
-        .filter(move |skip| long.saturating_sub(*skip) >= MIN_BASE64)
-}
-
-fn hex_text(text: &str) -> Option<String> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+/// What stands in place of a folded part of a text.
+fn patch(
+    fate: Text,
+    old: &str,
+    range: std::ops::Range<usize>,
+    wrap: impl Fn(&str) -> String,
+) -> Option<Patch> {
+    if fate == Text::Keep {
         return None;
     }
-    let mut bytes = Vec::with_capacity(text.len() / 2);
-    for pair in text.as_bytes().chunks_exact(2) {
-        let byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-        if !printable(byte) {
-            return None;
-        }
-        bytes.push(byte);
-    }
-    String::from_utf8(bytes).ok()
-}
-
-fn to_hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn queries_are_told_from_prose_and_base64() {
-        assert!(looks_like_query("a=b&c=d", false) && looks_like_query("email=x%40y", false));
-        for text in ["abc==", "a = b", "1+1=2 is true", "hello", "=x", "a=b&c"] {
-            assert!(!looks_like_query(text, false), "{text}");
-        }
-    }
-
-    #[test]
-    fn base64_of_text_is_told_from_ids() {
-        let limit = 1 << 20;
-        assert!(base64_text("amFuZUBleGFtcGxlLmNvbQ==", limit).is_some());
-        assert!(base64_text("amFuZUBleGFtcGxlLmNvbQ", limit).is_some());
-        for id in [
-            "0tf1umbsiyge75fk",
-            "internationalization",
-            "1ab70ken0123456789abcdef01234567",
-        ] {
-            assert!(base64_text(id, limit).is_none(), "{id}");
-        }
-        assert_eq!(
-            hex_text("6a616e65406578616d706c652e636f6d").as_deref(),
-            Some("jane@example.com")
-        );
-    }
+    let with = fate
+        .into_text(old)
+        .map_or_else(|| "[encoded]".into(), |new| wrap(&new));
+    Some(Patch { range, with })
 }

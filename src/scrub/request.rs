@@ -161,6 +161,7 @@ impl Scrubber {
             gpc: asks_for_privacy(raw),
             folds: 0,
             body_limit: raw.body_limit,
+            unfold_left: raw.body_limit.saturating_mul(4),
             answers: 0,
             last_action: 0,
             random: false,
@@ -309,7 +310,7 @@ impl Judge<'_, '_> {
             None => raw.body,
         };
         let mut new = self.pools.bytes();
-        let fate = self.layers(
+        let mut fate = self.layers(
             &format.layers,
             format.cesu8,
             body,
@@ -322,6 +323,11 @@ impl Judge<'_, '_> {
                 Some(coding) => encode(coding, &new, out)?,
                 None => std::mem::swap(out, &mut new),
             }
+        } else if let Some(coding) = coding.filter(|_| fate == Fate::Same)
+            && codec::layers::may_carry_more(coding, raw.body)
+        {
+            encode(coding, &plain, out)?;
+            fate = Fate::Changed;
         }
         self.pools.give_bytes(plain);
         self.pools.give_bytes(new);

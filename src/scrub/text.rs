@@ -7,6 +7,7 @@ use super::fate::{Stop, Text};
 use super::leaf::shown;
 use super::paths::{KeyOut, NodeId, Source};
 use super::plan::NO_RULE;
+use super::unfold::is_percent_text;
 use crate::action::{Action, Effect, Value};
 use crate::detect::{self, Entity, Span};
 use crate::json::Patch;
@@ -26,7 +27,10 @@ impl Judge<'_, '_> {
         let mut spans = Spans::Unknown;
         if found.category.is_none() && !found.protocol && holds {
             spans = Spans::Known(self.spans(text));
-            if let Some(category) = spans.whole(text).and_then(Entity::category) {
+            if let Some(entity) = spans.whole(text)
+                && !(entity == Entity::IpAddress && self.is_version(found.path))
+                && let Some(category) = entity.category()
+            {
                 found = self.by_value(found, category);
             }
         }
@@ -75,12 +79,7 @@ impl Judge<'_, '_> {
     }
 
     /// Looks into a text that is kept.
-    pub(super) fn inner(
-        &mut self,
-        text: &str,
-        found: Found,
-        folds: usize,
-    ) -> Result<Text, Stop> {
+    pub(super) fn inner(&mut self, text: &str, found: Found, folds: usize) -> Result<Text, Stop> {
         if !detect::may_hold(text.as_bytes()) {
             return Ok(Text::Keep);
         }
@@ -114,17 +113,30 @@ impl Judge<'_, '_> {
             }
         }
         self.folded_runs(text, found, folds, &mut patches)?;
-        if patches.is_empty() {
-            return Ok(Text::Keep);
-        }
         patches.sort_by_key(|patch| patch.range.start);
-        Ok(Text::Patched(patches))
+        let fate = if patches.is_empty() {
+            Text::Keep
+        } else {
+            Text::Patched(patches)
+        };
+        // What is left may still be encoded in parts, once or many times over.
+        if !text.contains('%') || text.bytes().all(is_percent_text) {
+            return Ok(fate);
+        }
+        let rest = fate.clone().into_text(text);
+        let deeper = self.nested_percent(rest.as_deref().unwrap_or(text), found, folds)?;
+        Ok(deeper.unwrap_or(fate))
     }
 
     fn spans(&mut self, text: &str) -> Vec<Span> {
         let mut spans = std::mem::take(&mut self.pools.spans);
         spans.clear();
-        detect::scan(text, &mut spans);
+        if text.contains('\t') {
+            // A tab between groups of digits is a blank; byte for byte, so that offsets hold.
+            detect::scan(&text.replace('\t', " "), &mut spans);
+        } else {
+            detect::scan(text, &mut spans);
+        }
         spans
     }
 
@@ -136,16 +148,17 @@ impl Judge<'_, '_> {
         patches: &mut Vec<Patch>,
     ) -> Result<(), SpanStop> {
         // A project token looks like a secret; the catalog knows that it is none.
-        let token = matches!(
-            span.entity,
-            Entity::Secret | Entity::Uuid | Entity::UserId | Entity::Url
-        );
+        let token = matches!(span.entity, Entity::Secret | Entity::Uuid) && !text.contains(' ');
         if found.protocol && token {
             return Ok(());
         }
         let Some(category) = span.entity.category() else {
             return Ok(());
         };
+        if span.entity == Entity::IpAddress && text.len() == span.end && self.is_version(found.path)
+        {
+            return Ok(());
+        }
         let action = self.span_action(found.path, category);
         let value = text.get(span.start..span.end).unwrap_or("");
         self.random |= matches!(action, Action::Random(_));
@@ -171,6 +184,14 @@ impl Judge<'_, '_> {
             with,
         });
         Ok(())
+    }
+
+    /// Whether a key says that four numbers are a version: `10.15.7.2` is one of macOS.
+    fn is_version(&self, path: NodeId) -> bool {
+        let key = self.paths.get(path).key();
+        ["version", "Version", "VERSION", "build", "release"]
+            .iter()
+            .any(|word| key.contains(word))
     }
 
     /// A URL that is kept as such may still hold an e-mail address.
@@ -218,7 +239,7 @@ impl Judge<'_, '_> {
             rule: NO_RULE,
             category: None,
             source: Source::None,
-            protocol: true,
+            protocol: false,
             project: false,
         };
         // A key is looked into like a kept string; opened only three folds deep, since nobody who

@@ -300,6 +300,10 @@ impl Judge<'_, '_> {
             return Ok(settle(leaf, frame, start..end, tape, edits));
         }
         let leaf = match node.kind {
+            Kind::Array if !frame.object && self.is_event(roots, frame.depth, true) => {
+                let at = node.start as usize;
+                return Err(DecodeError::new(DecodeErrorKind::Shape, "json", at).into());
+            }
             Kind::Object | Kind::Array => {
                 let rule = self
                     .paths

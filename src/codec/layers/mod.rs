@@ -67,6 +67,22 @@ pub fn looks_like_gzip(input: &[u8]) -> bool {
     input.starts_with(&[0x1f, 0x8b, 8])
 }
 
+/// Whether a stream that decodes may carry bytes that stand in no output: names and comments in
+/// gzip's headers, brotli's metadata blocks. Errs on the side of yes.
+#[must_use]
+pub fn may_carry_more(coding: Coding, input: &[u8]) -> bool {
+    match coding {
+        Coding::Gzip => {
+            let plain = matches!(input, [0x1f, 0x8b, 8, 0, ..]);
+            // A later member has a header of its own.
+            let later = input.get(1..).unwrap_or_default();
+            !plain || memchr::memmem::find(later, &[0x1f, 0x8b, 8]).is_some()
+        }
+        Coding::Br => true,
+        Coding::Deflate | Coding::Zstd => false,
+    }
+}
+
 /// Appends what `input` decodes to. At most `limit` bytes are appended; on an error `out` is as it
 /// was.
 ///

@@ -1,0 +1,356 @@
+//! Pure functions that unfold text: which text is folded, what stands in it, how it is folded again.
+//!
+//! Linear in the text. Knows no policy: what is done with what stands inside is [`super::nested`]'s.
+
+use crate::codec::base64::{self, Alphabet, Flavour, Options};
+use crate::codec::{self, Coding, form};
+
+/// Shortest text that is tried as base64 or hex.
+pub(super) const MIN_BASE64: usize = 12;
+/// Shortest run of hex digits inside a longer text.
+const MIN_HEX: usize = 16;
+/// Shortest run inside a longer text.
+pub(super) const MIN_RUN: usize = 12;
+
+pub(super) fn looks_like_query(query: &str, marked: bool) -> bool {
+    if query.len() < 3 || !query.is_ascii() || query.bytes().any(|b| b <= b' ' || b == b'"') {
+        return false;
+    }
+    let mut pairs = 0;
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let Some((key, value)) = pair.split_once('=') else {
+            return false;
+        };
+        // `abc==` is base64 with its padding.
+        if key.is_empty() || value.starts_with('=') || (value.is_empty() && pairs == 0 && !marked) {
+            return false;
+        }
+        let word = |b: u8| b.is_ascii_alphanumeric() || b"_-.$[]%+*~".contains(&b);
+        if !key.bytes().all(word) {
+            return false;
+        }
+        pairs += 1;
+    }
+    pairs > 0
+}
+
+pub(super) fn has_percent(text: &str) -> bool {
+    memchr::memchr(b'%', text.as_bytes()).is_some()
+        && text
+            .as_bytes()
+            .windows(3)
+            .any(|w| matches!(w, [b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()))
+}
+
+/// Bytes of text that was percent-encoded as a whole.
+pub(super) fn is_percent_text(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%+".contains(&byte)
+}
+
+/// Percent-decoding that leaves a lone `%` as it is and replaces what is not UTF-8, as readers of
+/// text do.
+pub(super) fn decode_percent(text: &str, mark: u8) -> String {
+    let bytes = text.as_bytes();
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let code = bytes
+            .get(at + 1..at + 3)
+            .filter(|hex| *byte == mark && hex.iter().all(u8::is_ascii_hexdigit))
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match code {
+            Some(code) => {
+                plain.push(code);
+                at += 3;
+            }
+            None => {
+                plain.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&plain).into_owned()
+}
+
+/// Whether every key and value decodes as a form does.
+pub(super) fn is_form(query: &str) -> bool {
+    let bytes = query.as_bytes();
+    let mut text = String::new();
+    form::pairs(bytes).all(|pair| {
+        pair.is_ok_and(|pair| {
+            text.clear();
+            let value = pair.value.and_then(|range| bytes.get(range)).unwrap_or(&[]);
+            form::decode(bytes.get(pair.key).unwrap_or(&[]), &mut text).is_ok()
+                && form::decode(value, &mut text).is_ok()
+        })
+    })
+}
+
+/// Maximal runs of hex digits that are long enough to be text, of even length.
+pub(super) fn hex_runs(text: &str) -> Vec<std::ops::Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut runs = Vec::new();
+    let mut start = 0;
+    for at in 0..=bytes.len() {
+        if bytes.get(at).is_some_and(u8::is_ascii_hexdigit) {
+            continue;
+        }
+        if at - start >= MIN_HEX {
+            runs.push(start + (at - start) % 2..at);
+        }
+        start = at + 1;
+    }
+    runs
+}
+
+/// What stood in base64.
+pub(super) struct Unpacked {
+    pub(super) text: String,
+    pub(super) coding: Option<Coding>,
+    /// Whether the stream it came in may carry more than the text.
+    pub(super) more: bool,
+}
+
+/// What base64 text may hold.
+pub(super) enum Opened {
+    /// Nothing that is known to be text.
+    No,
+    /// Text, or a stream of text.
+    Text(Flavour, Unpacked),
+    /// A compressed stream that does not decode whole: its beginning could still be read.
+    Broken,
+}
+
+/// The text that base64 holds, if it holds text (or a compressed stream of text). `left` bounds
+/// what streams may unpack to, over all of them, and is reduced.
+pub(super) fn base64_text(text: &str, left: &mut usize) -> Opened {
+    // The first group tells nearly all that is not text apart, before anything is allocated.
+    let mut head = Vec::with_capacity(12);
+    let Some(start) = text.get(..12) else {
+        return Opened::No;
+    };
+    if base64::decode(start.as_bytes(), Options::default(), &mut head).is_err() {
+        return Opened::No;
+    }
+    let coding = match head.as_slice() {
+        [0x1f, 0x8b, 8, ..] => Some(Coding::Gzip),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Coding::Zstd),
+        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Some(Coding::Deflate),
+        _ if head.iter().all(|b| printable(*b)) => None,
+        _ => return Opened::No,
+    };
+    let mut bytes = Vec::new();
+    let flavour = match base64::decode(text.as_bytes(), Options::default(), &mut bytes) {
+        Ok(flavour) => flavour,
+        // Sloppy padding or trailing bits: lenient readers read it all the same.
+        Err(_) => {
+            let trimmed = text.trim_end_matches('=');
+            let cut = trimmed.len() - usize::from(trimmed.len() % 4 == 1);
+            bytes.clear();
+            match trimmed.get(..cut).and_then(|t| lenient(t, &mut bytes)) {
+                Some(flavour) => flavour,
+                None => return Opened::No,
+            }
+        }
+    };
+    let mut more = false;
+    if let Some(coding) = coding {
+        let mut plain = Vec::new();
+        if codec::decode(coding, &bytes, *left, &mut plain).is_err() {
+            // What was unpacked in vain counts as well.
+            *left = left.saturating_sub(bytes.len().saturating_mul(1024).min(8 << 20));
+            // Two bytes mark a zlib stream, so that ids begin so by chance.
+            let text = coding != Coding::Deflate || inflates_to_text(&bytes);
+            return if text { Opened::Broken } else { Opened::No };
+        }
+        *left = left.saturating_sub(plain.len());
+        more = codec::layers::may_carry_more(coding, &bytes);
+        bytes = plain;
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) if text.bytes().all(printable) => {
+            Opened::Text(flavour, Unpacked { text, coding, more })
+        }
+        _ if coding.is_some() => Opened::Broken,
+        _ => Opened::No,
+    }
+}
+
+/// Whether a zlib stream that breaks off begins with text.
+fn inflates_to_text(bytes: &[u8]) -> bool {
+    let mut out = [0u8; 256];
+    let mut state = flate2::Decompress::new(true);
+    let _ = state.decompress(bytes, &mut out, flate2::FlushDecompress::None);
+    let made = usize::try_from(state.total_out()).unwrap_or(0);
+    let text = out.get(..made).unwrap_or(&[]);
+    made >= 8 && text.iter().filter(|b| printable(**b)).count() * 10 >= made * 9
+}
+
+/// Whether a run looks like base64 of text at all: both cases of letters.
+pub(super) fn mixes_cases(run: &str) -> bool {
+    let bytes = run.as_bytes();
+    bytes.iter().any(u8::is_ascii_uppercase) && bytes.iter().any(u8::is_ascii_lowercase)
+}
+
+/// What can be read in the bytes that base64 stands for, whatever else is in them; `None` when
+/// nothing in it could name anyone.
+pub(super) fn legible(digits: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(digits.len());
+    lenient(digits, &mut bytes)?;
+    let zeros = bytes.iter().filter(|b| **b == 0).count();
+    if zeros * 3 >= bytes.len() {
+        // UTF-16 of plain text.
+        bytes.retain(|b| *b != 0);
+    }
+    let digits = bytes.iter().filter(|b| b.is_ascii_digit()).count();
+    if digits < 4 && !bytes.contains(&b'@') {
+        return None;
+    }
+    for byte in &mut bytes {
+        if !printable(*byte) || *byte >= 0x80 {
+            *byte = b' ';
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Decodes whole groups of either alphabet, ignoring trailing bits.
+pub(super) fn lenient(digits: &str, out: &mut Vec<u8>) -> Option<Flavour> {
+    let mut bits = 0u32;
+    let mut count = 0;
+    let mut url = false;
+    for byte in digits.bytes() {
+        url |= matches!(byte, b'-' | b'_');
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count & 0xff).try_into().ok()?);
+        }
+    }
+    let alphabet = if url {
+        Alphabet::Url
+    } else {
+        Alphabet::Standard
+    };
+    Some(Flavour {
+        alphabet,
+        padded: !url,
+    })
+}
+
+pub(super) fn pack_base64(flavour: Flavour, coding: Option<Coding>, text: &str) -> String {
+    let mut packed = Vec::new();
+    let bytes = match coding {
+        Some(coding) if codec::encode(coding, text.as_bytes(), &mut packed).is_ok() => &packed,
+        Some(_) => return "[encoded]".into(),
+        None => text.as_bytes(),
+    };
+    let mut out = String::new();
+    base64::encode(flavour, bytes, &mut out);
+    out
+}
+
+pub(super) fn printable(byte: u8) -> bool {
+    byte >= b' ' && byte != 0x7f || matches!(byte, b'\t' | b'\n' | b'\r')
+}
+
+pub(super) fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
+}
+
+/// Maximal runs of base64 characters that are long enough.
+pub(super) fn base64_runs(text: &str) -> Vec<std::ops::Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut runs = Vec::new();
+    let mut start = 0;
+    for at in 0..=bytes.len() {
+        if bytes.get(at).copied().is_some_and(is_base64) {
+            continue;
+        }
+        if at - start >= MIN_RUN {
+            runs.push(start..at);
+        }
+        start = at + 1;
+    }
+    runs
+}
+
+/// Where base64 may begin in a run: at its start, behind its separators, after a glued letter or
+/// three. Bounded, so that the cost stays linear.
+pub(super) fn run_starts(run: &str) -> impl Iterator<Item = usize> {
+    let head = run.as_bytes().get(..run.len().min(64)).unwrap_or(&[]);
+    let separators: Vec<usize> = head
+        .iter()
+        .enumerate()
+        .filter(|(_, b)| matches!(b, b'_' | b'-' | b'=' | b'/' | b'+'))
+        .map(|(at, _)| at + 1)
+        .take(8)
+        .collect();
+    let long = run.len();
+    (0..4)
+        .chain(separators)
+        .filter(move |skip| long.saturating_sub(*skip) >= MIN_BASE64)
+}
+
+pub(super) fn hex_text(text: &str) -> Option<String> {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(text.len() / 2);
+    for pair in text.as_bytes().chunks_exact(2) {
+        let byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        if !printable(byte) {
+            return None;
+        }
+        bytes.push(byte);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+pub(super) fn to_hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_told_from_prose_and_base64() {
+        assert!(looks_like_query("a=b&c=d", false) && looks_like_query("email=x%40y", false));
+        for text in ["abc==", "a = b", "1+1=2 is true", "hello", "=x", "a=b&c"] {
+            assert!(!looks_like_query(text, false), "{text}");
+        }
+    }
+
+    #[test]
+    fn base64_of_text_is_told_from_ids() {
+        let text = |t: &str| match base64_text(t, &mut (1 << 20)) {
+            Opened::Text(_, unpacked) => Some(unpacked.text),
+            Opened::No | Opened::Broken => None,
+        };
+        assert!(text("amFuZUBleGFtcGxlLmNvbQ==").is_some());
+        assert!(text("amFuZUBleGFtcGxlLmNvbQ").is_some());
+        for id in [
+            "0tf1umbsiyge75fk",
+            "internationalization",
+            "1ab70ken0123456789abcdef01234567",
+        ] {
+            assert!(text(id).is_none(), "{id}");
+        }
+        assert_eq!(
+            hex_text("6a616e65406578616d706c652e636f6d").as_deref(),
+            Some("jane@example.com")
+        );
+    }
+}
