@@ -447,14 +447,18 @@ fn healthcheck_asks_the_admin_listener() {
         let port = listener.local_addr().expect("an address").to_string();
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a client");
-            let mut head = [0; 1024];
-            let len = stream.read(&mut head).expect("a request");
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("a request");
+                head.push(byte[0]);
+            }
             write!(
                 stream,
                 "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
             )
             .expect("written");
-            String::from_utf8_lossy(&head[..len]).into_owned()
+            String::from_utf8_lossy(&head).into_owned()
         });
         let output = tamis(dir.path(), &["healthcheck", "--admin-listen", &port]);
         assert_eq!(code(&output), want);

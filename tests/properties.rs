@@ -323,7 +323,8 @@ fn glued_and_broken_folds_are_found() {
                 given.replace("\\n", "").replace("\\r", "").as_bytes(),
                 &[CANARY]
             )
-            .is_some()
+            .is_some(),
+            "the reader does not find it in {text}"
         );
         let left = body(s, &track(&given));
         assert_eq!(

@@ -82,7 +82,7 @@ fn open(text: &str) -> Vec<String> {
             continue;
         }
         // Also glued to a word in front.
-        let starts = (0..run.len().min(24)).filter(|at| {
+        let starts = (0..run.len().min(200)).filter(|at| {
             *at < 4 || matches!(run.as_bytes()[at - 1], b'_' | b'-' | b'=' | b'/' | b'+')
         });
         for start in starts {
@@ -90,6 +90,7 @@ fn open(text: &str) -> Vec<String> {
                 out.extend(readable(bytes));
             }
         }
+        let run = run.strip_prefix("0x").unwrap_or(run);
         if run.len() % 2 == 0 && run.len() >= 16 && run.bytes().all(|b| b.is_ascii_hexdigit()) {
             let bytes = run.as_bytes().chunks_exact(2).map(|pair| {
                 u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16).expect("hex")
