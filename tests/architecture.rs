@@ -12,14 +12,35 @@ const LAYERS: [(&str, &[&str]); 20] = [
     (
         "cli",
         &[
-            "admin", "proxy", "tls", "telemetry", "config", "keys", "scrub", "policy", "codec",
-            "action", "catalog", "detect", "reader", "sensitive", "diagnostic",
+            "admin",
+            "proxy",
+            "tls",
+            "telemetry",
+            "config",
+            "keys",
+            "scrub",
+            "policy",
+            "codec",
+            "action",
+            "catalog",
+            "detect",
+            "reader",
+            "sensitive",
+            "diagnostic",
         ],
     ),
     ("admin", &["proxy", "telemetry"]),
     (
         "proxy",
-        &["deliver", "tls", "telemetry", "config", "scrub", "codec", "catalog"],
+        &[
+            "deliver",
+            "tls",
+            "telemetry",
+            "config",
+            "scrub",
+            "codec",
+            "catalog",
+        ],
     ),
     ("deliver", &["tls", "scrub"]),
     ("tls", &["config"]),
@@ -29,13 +50,27 @@ const LAYERS: [(&str, &[&str]); 20] = [
     (
         "scrub",
         &[
-            "policy", "action", "catalog", "detect", "json", "codec", "category", "selector",
+            "policy",
+            "action",
+            "catalog",
+            "detect",
+            "json",
+            "codec",
+            "category",
+            "selector",
             "sensitive",
         ],
     ),
     (
         "policy",
-        &["action", "catalog", "category", "selector", "reader", "diagnostic"],
+        &[
+            "action",
+            "catalog",
+            "category",
+            "selector",
+            "reader",
+            "diagnostic",
+        ],
     ),
     ("action", &["codec", "category", "selector", "sensitive"]),
     ("catalog", &["category", "selector", "reader", "diagnostic"]),
@@ -51,15 +86,38 @@ const LAYERS: [(&str, &[&str]); 20] = [
 
 /// Modules that know no network, no runtime and no HTTP.
 const PURE: [&str; 12] = [
-    "scrub", "policy", "action", "catalog", "detect", "json", "codec", "category", "selector",
-    "reader", "sensitive", "diagnostic",
+    "scrub",
+    "policy",
+    "action",
+    "catalog",
+    "detect",
+    "json",
+    "codec",
+    "category",
+    "selector",
+    "reader",
+    "sensitive",
+    "diagnostic",
 ];
 
 /// What does not stand in a pure module. `std::net::IpAddr` and its kin are values, not sockets.
 const IMPURE: [&str; 16] = [
-    "tokio", "hyper", "http::", "rustls::", "TcpStream", "TcpListener", "UdpSocket", "UnixStream",
-    "UnixListener", "ToSocketAddrs", "std::fs", "std::thread::spawn", "std::process",
-    "async fn", ".await", "SystemTime",
+    "tokio",
+    "hyper",
+    "http::",
+    "rustls::",
+    "TcpStream",
+    "TcpListener",
+    "UdpSocket",
+    "UnixStream",
+    "UnixListener",
+    "ToSocketAddrs",
+    "std::fs",
+    "std::thread::spawn",
+    "std::process",
+    "async fn",
+    ".await",
+    "SystemTime",
 ];
 
 /// Where a wrapped value or a key may be taken out.
@@ -81,9 +139,9 @@ fn every_arrow_of_the_table_is_used() {
     let mut unused = Vec::new();
     for (module, allowed) in LAYERS {
         for target in allowed {
-            let used = files.iter().any(|file| {
-                file.module() == module && named(&file.code()).contains(*target)
-            });
+            let used = files
+                .iter()
+                .any(|file| file.module() == module && named(&file.code()).contains(*target));
             if !used {
                 unused.push(format!("{module} may name {target}, but does not"));
             }
@@ -97,7 +155,10 @@ fn every_module_has_its_layer() {
     let modules: BTreeSet<_> = sources().iter().map(|f| f.module().to_owned()).collect();
     let known: BTreeSet<_> = LAYERS.iter().map(|(name, _)| (*name).to_owned()).collect();
     let rest: Vec<_> = modules.symmetric_difference(&known).collect();
-    assert!(rest.is_empty(), "only in the sources or only in the table: {rest:?}");
+    assert!(
+        rest.is_empty(),
+        "only in the sources or only in the table: {rest:?}"
+    );
 }
 
 #[test]
@@ -154,12 +215,19 @@ impl Source {
     /// The top module that the file belongs to.
     fn module(&self) -> &str {
         let rest = self.path.trim_start_matches("src/");
-        rest.split('/').next().unwrap_or(rest).trim_end_matches(".rs")
+        rest.split('/')
+            .next()
+            .unwrap_or(rest)
+            .trim_end_matches(".rs")
     }
 
     /// The text without comments and without the tests at its end.
     fn code(&self) -> String {
-        let before_tests = self.text.split("#[cfg(test)]\nmod tests").next().unwrap_or("");
+        let before_tests = self
+            .text
+            .split("#[cfg(test)]\nmod tests")
+            .next()
+            .unwrap_or("");
         before_tests
             .lines()
             .map(without_comment)
@@ -233,7 +301,10 @@ fn layers_point_down(layers: &[(&str, &[&str])]) -> Vec<String> {
 
 fn arrows(file: &Source) -> Vec<String> {
     let module = file.module();
-    let allowed = LAYERS.iter().find(|(name, _)| *name == module).map_or(&[][..], |(_, to)| to);
+    let allowed = LAYERS
+        .iter()
+        .find(|(name, _)| *name == module)
+        .map_or(&[][..], |(_, to)| to);
     named(&file.code())
         .into_iter()
         .filter(|target| target != module && !allowed.contains(&&**target))
@@ -252,14 +323,34 @@ fn logging(file: &Source) -> Vec<String> {
     if file.module() == "telemetry" {
         return Vec::new();
     }
-    words(file, &["tracing::", "tracing_subscriber", "log::info", "log::warn", "log::error"])
+    words(
+        file,
+        &[
+            "tracing::",
+            "tracing_subscriber",
+            "log::info",
+            "log::warn",
+            "log::error",
+        ],
+    )
 }
 
 fn printing(file: &Source) -> Vec<String> {
     if file.module() == "cli" {
         return Vec::new();
     }
-    words(file, &["println!", "eprintln!", "print!(", "eprint!(", "dbg!(", "stdout().lock", "stderr().lock"])
+    words(
+        file,
+        &[
+            "println!",
+            "eprintln!",
+            "print!(",
+            "eprint!(",
+            "dbg!(",
+            "stdout().lock",
+            "stderr().lock",
+        ],
+    )
 }
 
 fn exposing(file: &Source) -> Vec<String> {
@@ -272,7 +363,9 @@ fn exposing(file: &Source) -> Vec<String> {
 fn makes_clean_request(code: &str) -> bool {
     code.match_indices("CleanRequest {").any(|(at, _)| {
         let before = code[..at].trim_end();
-        !["struct", "impl", "for"].iter().any(|word| before.ends_with(word))
+        !["struct", "impl", "for"]
+            .iter()
+            .any(|word| before.ends_with(word))
     })
 }
 
@@ -284,15 +377,28 @@ fn clean_requests(file: &Source) -> Vec<String> {
 }
 
 fn opening(file: &Source) -> Vec<String> {
-    let says = file.text.lines().next().is_some_and(|line| line.len() > 20 && line.starts_with("//! "));
+    let says = file
+        .text
+        .lines()
+        .next()
+        .is_some_and(|line| line.len() > 20 && line.starts_with("//! "));
     if says {
         return Vec::new();
     }
-    vec![format!("{}: does not open with what it is (//! …)", file.path)]
+    vec![format!(
+        "{}: does not open with what it is (//! …)",
+        file.path
+    )]
 }
 
 fn length(file: &Source) -> Vec<String> {
-    let lines = file.text.split("#[cfg(test)]\nmod tests").next().unwrap_or("").lines().count();
+    let lines = file
+        .text
+        .split("#[cfg(test)]\nmod tests")
+        .next()
+        .unwrap_or("")
+        .lines()
+        .count();
     if lines <= 600 {
         return Vec::new();
     }
@@ -306,7 +412,10 @@ fn vendor_in_code(file: &Source, vendors: &[String]) -> Vec<String> {
     }
     // A help text may show a whole example: it is to be pasted.
     let lines = file.code().to_lowercase();
-    let code: String = lines.lines().filter(|line| !line.contains("for instance")).collect();
+    let code: String = lines
+        .lines()
+        .filter(|line| !line.contains("for instance"))
+        .collect();
     vendors
         .iter()
         .filter(|vendor| code.contains(vendor.as_str()))
@@ -409,11 +518,27 @@ mod samples {
     fn an_arrow_upwards_is_seen() {
         breaks(arrows, "src/json/lex.rs", "use crate::policy::Rule;");
         breaks(arrows, "src/detect/mod.rs", "fn f() { crate::scrub::x() }");
-        breaks(arrows, "src/action/mod.rs", "use crate::{category::DataCategory, catalog::Vendor};");
-        breaks(arrows, "src/action/mod.rs", "pub(in crate::proxy) fn f() {}");
+        breaks(
+            arrows,
+            "src/action/mod.rs",
+            "use crate::{category::DataCategory, catalog::Vendor};",
+        );
+        breaks(
+            arrows,
+            "src/action/mod.rs",
+            "pub(in crate::proxy) fn f() {}",
+        );
         breaks(arrows, "src/new_module.rs", "use crate::json::lex;");
-        holds(arrows, "src/scrub/leaf.rs", "use crate::{json::{Edits, Kind}, action::Action};");
-        holds(arrows, "src/json/lex.rs", "// crate::policy is not known here\nuse super::Tape;");
+        holds(
+            arrows,
+            "src/scrub/leaf.rs",
+            "use crate::{json::{Edits, Kind}, action::Action};",
+        );
+        holds(
+            arrows,
+            "src/json/lex.rs",
+            "// crate::policy is not known here\nuse super::Tape;",
+        );
         holds(
             arrows,
             "src/json/lex.rs",
@@ -429,10 +554,22 @@ mod samples {
     fn impurity_is_seen() {
         breaks(purity, "src/scrub/x.rs", "use tokio::sync::mpsc;");
         breaks(purity, "src/catalog/load.rs", "fn f() { std::fs::read(x) }");
-        breaks(purity, "src/codec/mod.rs", "use std::net::{IpAddr, TcpStream};");
+        breaks(
+            purity,
+            "src/codec/mod.rs",
+            "use std::net::{IpAddr, TcpStream};",
+        );
         breaks(purity, "src/policy/mod.rs", "pub async fn f() {}");
-        holds(purity, "src/scrub/mod.rs", "use std::net::IpAddr; // never hyper");
-        holds(purity, "src/catalog/x.rs", "let url = \"https://x.example\";");
+        holds(
+            purity,
+            "src/scrub/mod.rs",
+            "use std::net::IpAddr; // never hyper",
+        );
+        holds(
+            purity,
+            "src/catalog/x.rs",
+            "let url = \"https://x.example\";",
+        );
         holds(purity, "src/proxy/serve.rs", "use tokio::net::TcpStream;");
     }
 
@@ -445,7 +582,11 @@ mod samples {
         breaks(printing, "src/proxy/x.rs", "eprintln!(\"x\");");
         breaks(printing, "src/proxy/x.rs", "dbg!(x);");
         holds(printing, "src/cli/output.rs", "println!(\"x\");");
-        holds(printing, "src/proxy/x.rs", "/// `println!` is for cli\nfn f() {}");
+        holds(
+            printing,
+            "src/proxy/x.rs",
+            "/// `println!` is for cli\nfn f() {}",
+        );
     }
 
     #[test]
@@ -456,9 +597,17 @@ mod samples {
 
     #[test]
     fn a_second_door_is_seen() {
-        breaks(clean_requests, "src/proxy/x.rs", "let r = CleanRequest { method };");
+        breaks(
+            clean_requests,
+            "src/proxy/x.rs",
+            "let r = CleanRequest { method };",
+        );
         breaks(clean_requests, "src/scrub/mod.rs", "Ok(CleanRequest {\n})");
-        holds(clean_requests, "src/scrub/mod.rs", "pub struct CleanRequest {\n}\nimpl CleanRequest {\n}");
+        holds(
+            clean_requests,
+            "src/scrub/mod.rs",
+            "pub struct CleanRequest {\n}\nimpl CleanRequest {\n}",
+        );
     }
 
     #[test]
@@ -479,7 +628,11 @@ mod samples {
         breaks(rule, "src/scrub/x.rs", "if vendor.name == \"acme\" {}");
         breaks(rule, "src/scrub/x.rs", "fn fix_acme() {}");
         breaks(rule, "src/scrub/x.rs", "struct Acme;");
-        holds(rule, "src/scrub/x.rs", "// as acme does\nlet x = 1; // acme");
+        holds(
+            rule,
+            "src/scrub/x.rs",
+            "// as acme does\nlet x = 1; // acme",
+        );
     }
 
     #[test]

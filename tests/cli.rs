@@ -40,7 +40,11 @@ fn with_input(state: &Path, args: &[&str], input: &str) -> Output {
         .spawn()
         .expect("the binary");
     // A command that needs no input may have ended before it could be written.
-    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+    let _ = child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(input.as_bytes());
     child.wait_with_output().expect("an end")
 }
 
@@ -87,7 +91,10 @@ fn scrub_writes_what_would_be_forwarded() {
     assert_eq!(event["event"], "Checkout Completed");
     assert_eq!(event["properties"]["plan"], "pro");
     assert!(left.contains("\"amount\":42.50"), "kept as spelled: {left}");
-    assert!(!left.contains("jane") && !left.contains("user-48213"), "{left}");
+    assert!(
+        !left.contains("jane") && !left.contains("user-48213"),
+        "{left}"
+    );
     // From a file, with a content type, with the same outcome.
     let path = file(dir.path(), "body.json", EVENT);
     let mut args = TRACK.to_vec();
@@ -113,7 +120,8 @@ fn scrub_judges_a_query_and_writes_a_report_without_values() {
         assert!(!text.contains(value), "{text}");
     }
     let mut args = TRACK.to_vec();
-    let query = "ip=1&verbose=1&email=jane%40example.com&data=eyJldmVudCI6ImUiLCJwcm9wZXJ0aWVzIjp7fX0%3D";
+    let query =
+        "ip=1&verbose=1&email=jane%40example.com&data=eyJldmVudCI6ImUiLCJwcm9wZXJ0aWVzIjp7fX0%3D";
     args.extend(["--method", "GET", "--query", query]);
     let left = good(dir.path(), &args, "");
     assert!(left.contains("ip=0") && left.contains("verbose=1") && left.contains("data="));
@@ -125,10 +133,18 @@ fn what_cannot_be_judged_is_a_finding() {
     let dir = state();
     let output = with_input(dir.path(), &TRACK, "{\"event\":");
     assert_eq!((code(&output), out(&output)), (1, ""));
-    assert!(err(&output).contains("refused: a truncated document"), "{}", err(&output));
+    assert!(
+        err(&output).contains("refused: a truncated document"),
+        "{}",
+        err(&output)
+    );
     let output = with_input(dir.path(), &TRACK, "{\"jane@example.com\":!}");
     assert_eq!(code(&output), 1);
-    assert!(!err(&output).contains("jane"), "errors hold no values: {}", err(&output));
+    assert!(
+        !err(&output).contains("jane"),
+        "errors hold no values: {}",
+        err(&output)
+    );
 }
 
 #[test]
@@ -150,12 +166,21 @@ fn explain_tells_every_field() {
     };
     let contact = field("properties.contact_primary");
     assert_eq!(contact["category"], "user.contact.email");
-    assert_eq!((&contact["action"], &contact["after"]), (&"drop".into(), &"".into()));
+    assert_eq!(
+        (&contact["action"], &contact["after"]),
+        (&"drop".into(), &"".into())
+    );
     let id = field("properties.distinct_id");
-    assert_eq!((&id["found_by"], &id["action"]), (&"catalog".into(), &"hash".into()));
+    assert_eq!(
+        (&id["found_by"], &id["action"]),
+        (&"catalog".into(), &"hash".into())
+    );
     assert_eq!(id["before"], "user-48213");
     let plan = field("properties.plan");
-    assert_eq!((&plan["action"], &plan["after"]), (&"keep".into(), &"pro".into()));
+    assert_eq!(
+        (&plan["action"], &plan["after"]),
+        (&"keep".into(), &"pro".into())
+    );
     let output = with_input(dir.path(), &args, "{");
     assert_eq!(code(&output), 1);
 }
@@ -167,20 +192,36 @@ fn check_tells_a_newcomers_three_mistakes_at_once() {
     let output = tamis(dir.path(), &["check", "--policy", &policy]);
     assert_eq!(code(&output), 1);
     for told in [
-        "mine.toml:6:13", "did you mean `user.contact.email`?",
-        "mine.toml:11:1", "did you mean `category`?",
-        "mine.toml:12:30", "did you mean `keep`?",
+        "mine.toml:6:13",
+        "did you mean `user.contact.email`?",
+        "mine.toml:11:1",
+        "did you mean `category`?",
+        "mine.toml:12:30",
+        "did you mean `keep`?",
         "3 errors",
     ] {
         assert!(err(&output).contains(told), "{told}: {}", err(&output));
     }
-    assert!(!err(&output).contains('\u{1b}'), "colour only on a terminal");
+    assert!(
+        !err(&output).contains('\u{1b}'),
+        "colour only on a terminal"
+    );
     let output = tamis(dir.path(), &["check", "--json", "--policy", &policy]);
     assert_eq!(code(&output), 1);
     let found = json(out(&output));
     let found = found["findings"].as_array().expect("findings");
-    let places: Vec<_> = found.iter().map(|f| (f["line"].as_u64(), f["column"].as_u64())).collect();
-    assert_eq!(places, [(Some(6), Some(13)), (Some(11), Some(1)), (Some(12), Some(30))]);
+    let places: Vec<_> = found
+        .iter()
+        .map(|f| (f["line"].as_u64(), f["column"].as_u64()))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            (Some(6), Some(13)),
+            (Some(11), Some(1)),
+            (Some(12), Some(30))
+        ]
+    );
     // Nothing else starts with it either; there it is a configuration error.
     let mut args = TRACK.to_vec();
     args.extend(["--policy", &policy]);
@@ -194,12 +235,20 @@ fn check_is_content_with_what_is_built_in() {
     for policy in ["default", "strict", "observe"] {
         let output = tamis(dir.path(), &["check", "--policy", policy]);
         assert_eq!(code(&output), 0, "{}", err(&output));
-        assert!(out(&output).starts_with("good: "), "{policy}: {}", err(&output));
+        assert!(
+            out(&output).starts_with("good: "),
+            "{policy}: {}",
+            err(&output)
+        );
     }
     let config = file(dir.path(), "tamis.toml", "polcy = \"default\"\n");
     let output = tamis(dir.path(), &["check", "--config", &config]);
     assert_eq!(code(&output), 1);
-    assert!(err(&output).contains("did you mean `policy`?"), "{}", err(&output));
+    assert!(
+        err(&output).contains("did you mean `policy`?"),
+        "{}",
+        err(&output)
+    );
 }
 
 #[test]
@@ -207,10 +256,22 @@ fn vendors_are_listed_and_shown() {
     let dir = state();
     assert!(good(dir.path(), &["vendors"], "").contains("mixpanel"));
     let all = json(&good(dir.path(), &["vendors", "--json"], ""));
-    assert!(all.as_array().expect("a list").iter().any(|v| v["vendor"] == "mixpanel"));
+    assert!(
+        all.as_array()
+            .expect("a list")
+            .iter()
+            .any(|v| v["vendor"] == "mixpanel")
+    );
     let shown = good(dir.path(), &["vendors", "show", "mixpanel"], "");
-    assert!(shown.contains("/track") && shown.contains("user.unique_id"), "{shown}");
-    let shown = json(&good(dir.path(), &["vendors", "show", "mixpanel", "--json"], ""));
+    assert!(
+        shown.contains("/track") && shown.contains("user.unique_id"),
+        "{shown}"
+    );
+    let shown = json(&good(
+        dir.path(),
+        &["vendors", "show", "mixpanel", "--json"],
+        "",
+    ));
     assert!(shown["endpoints"].as_array().expect("endpoints").len() > 3);
     assert!(shown["fields"].as_array().expect("fields").len() > 30);
     assert_eq!(code(&tamis(dir.path(), &["vendors", "show", "nobody"])), 2);
@@ -227,7 +288,12 @@ fn pseudonym_is_what_scrub_writes() {
             other => other.to_string(),
         }
     };
-    let given = ["user-48213", "48213", "jane@example.com", "$device:f47ac10b-58cc-4372-a567-0e02b2c3d479"];
+    let given = [
+        "user-48213",
+        "48213",
+        "jane@example.com",
+        "$device:f47ac10b-58cc-4372-a567-0e02b2c3d479",
+    ];
     let mut args = vec!["pseudonym", "--vendor", "mixpanel"];
     args.extend(given);
     let said = good(dir.path(), &args, "");
@@ -244,18 +310,40 @@ fn pseudonym_is_what_scrub_writes() {
     good(dir.path(), &["keys", "rotate"], "");
     let now = good(dir.path(), &args[..4], "");
     assert_ne!(now.trim(), said[0]);
-    let all = ["pseudonym", "--vendor", "mixpanel", "--all-epochs", "--json", "user-48213"];
+    let all = [
+        "pseudonym",
+        "--vendor",
+        "mixpanel",
+        "--all-epochs",
+        "--json",
+        "user-48213",
+    ];
     let all = json(&good(dir.path(), &all, ""));
-    let all: Vec<_> = all.as_array().expect("rows").iter().map(|r| r["pseudonym"].as_str().expect("text")).collect();
+    let all: Vec<_> = all
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|r| r["pseudonym"].as_str().expect("text"))
+        .collect();
     assert_eq!(all, [said[0], now.trim()]);
-    assert_eq!(code(&tamis(dir.path(), &["pseudonym", "--vendor", "nobody", "x"])), 2);
+    assert_eq!(
+        code(&tamis(
+            dir.path(),
+            &["pseudonym", "--vendor", "nobody", "x"]
+        )),
+        2
+    );
 }
 
 #[test]
 fn keys_are_made_listed_rotated_and_shredded() {
     let dir = state();
     let home = dir.path().join("state");
-    assert_eq!(code(&tamis(&home, &["keys", "list"])), 2, "there is none yet");
+    assert_eq!(
+        code(&tamis(&home, &["keys", "list"])),
+        2,
+        "there is none yet"
+    );
     good(&home, &["keys", "new"], "");
     assert_eq!(code(&tamis(&home, &["keys", "new"])), 2, "one is enough");
     good(&home, &["keys", "rotate"], "");
@@ -263,21 +351,38 @@ fn keys_are_made_listed_rotated_and_shredded() {
         let rows = json(&good(&home, &["keys", "--json", "list"], ""));
         let rows = rows.as_array().expect("rows");
         rows.iter()
-            .map(|r| (r["epoch"].as_u64().expect("a number"), r["state"].as_str().expect("a word").to_owned()))
+            .map(|r| {
+                (
+                    r["epoch"].as_u64().expect("a number"),
+                    r["state"].as_str().expect("a word").to_owned(),
+                )
+            })
             .collect::<Vec<_>>()
     };
     let row = |epoch: u64, state: &str| (epoch, state.to_owned());
     assert_eq!(list(), [row(1, "kept"), row(2, "current")]);
     private(&home);
-    assert_eq!(code(&tamis(&home, &["keys", "shred", "2"])), 2, "the current one stays");
-    assert_eq!(code(&tamis(&home, &["keys", "shred", "9"])), 2, "there is no such epoch");
+    assert_eq!(
+        code(&tamis(&home, &["keys", "shred", "2"])),
+        2,
+        "the current one stays"
+    );
+    assert_eq!(
+        code(&tamis(&home, &["keys", "shred", "9"])),
+        2,
+        "there is no such epoch"
+    );
     good(&home, &["keys", "shred", "1"], "");
     assert_eq!(list(), [row(1, "shredded"), row(2, "current")]);
     private(&home);
     good(&home, &["keys", "--name", "other", "new"], "");
     assert_eq!(list().len(), 2, "a key of its own");
     for name in ["../x", "a/b", "", "."] {
-        assert_eq!(code(&tamis(&home, &["keys", "--name", name, "new"])), 2, "{name:?}");
+        assert_eq!(
+            code(&tamis(&home, &["keys", "--name", name, "new"])),
+            2,
+            "{name:?}"
+        );
     }
 }
 
@@ -307,9 +412,15 @@ fn the_demo_shows_who_is_not_held() {
         assert_eq!(count, 0, "with Tamis the vendor still holds {what}");
     }
     for (what, count) in held("without") {
-        assert!(count.as_u64().expect("a number") > 0, "without Tamis no {what}: the demo shows nothing");
+        assert!(
+            count.as_u64().expect("a number") > 0,
+            "without Tamis no {what}: the demo shows nothing"
+        );
     }
-    assert_eq!(all["with"]["useful"], all["without"]["useful"], "the product team loses nothing");
+    assert_eq!(
+        all["with"]["useful"], all["without"]["useful"],
+        "the product team loses nothing"
+    );
     assert_eq!(all["with"]["people_told_apart"], people);
     // It leaves nothing behind.
     assert_eq!(std::fs::read_dir(dir.path()).expect("a folder").count(), 0);
@@ -336,14 +447,27 @@ fn healthcheck_asks_the_admin_listener() {
         let port = listener.local_addr().expect("an address").to_string();
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a client");
-            let mut head = [0; 1024];
-            let len = stream.read(&mut head).expect("a request");
-            write!(stream, "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").expect("written");
-            String::from_utf8_lossy(&head[..len]).into_owned()
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("a request");
+                head.push(byte[0]);
+            }
+            write!(
+                stream,
+                "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
+            .expect("written");
+            String::from_utf8_lossy(&head).into_owned()
         });
         let output = tamis(dir.path(), &["healthcheck", "--admin-listen", &port]);
         assert_eq!(code(&output), want);
-        assert!(server.join().expect("the server").starts_with("GET /healthz HTTP/1.1\r\n"));
+        assert!(
+            server
+                .join()
+                .expect("the server")
+                .starts_with("GET /healthz HTTP/1.1\r\n")
+        );
     }
 }
 
@@ -354,7 +478,11 @@ fn detect_reads_lines() {
     let said = json(good(dir.path(), &["detect", "--jsonl"], &format!("{line}\n")).trim());
     assert_eq!(said["id"], "1");
     let span = &said["entities"][0];
-    assert_eq!((&span["start"], &span["end"]), (&5.into(), &21.into()), "{said}");
+    assert_eq!(
+        (&span["start"], &span["end"]),
+        (&5.into(), &21.into()),
+        "{said}"
+    );
     let output = with_input(dir.path(), &["detect", "--jsonl"], "jane@example.com\n");
     assert_eq!(code(&output), 2);
     assert!(!err(&output).contains("jane"), "{}", err(&output));
@@ -371,16 +499,33 @@ fn usage_errors_are_two_and_help_is_good() {
         &["scrub"],
         &["scrub", "--vendor", "mixpanell", "--endpoint", "/track"],
         &["scrub", "--vendor", "mixpanel", "--endpoint", "/nope"],
-        &["scrub", "--vendor", "mixpanel", "--endpoint", "/track", "--method", "DELETE"],
+        &[
+            "scrub",
+            "--vendor",
+            "mixpanel",
+            "--endpoint",
+            "/track",
+            "--method",
+            "DELETE",
+        ],
         &["check", "--listen", "nowhere"],
     ];
     for args in bad {
         let output = tamis(dir.path(), args);
         assert_eq!(code(&output), 2, "{args:?}");
-        assert!(!err(&output).is_empty() && out(&output).is_empty(), "{args:?}");
+        assert!(
+            !err(&output).is_empty() && out(&output).is_empty(),
+            "{args:?}"
+        );
     }
     assert!(err(&tamis(dir.path(), bad[5])).contains("did you mean mixpanel?"));
-    for args in [&["--help"][..], &["--version"], &["help"], &["scrub", "--help"], &["keys", "--help"]] {
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["help"],
+        &["scrub", "--help"],
+        &["keys", "--help"],
+    ] {
         assert!(!good(dir.path(), args, "").is_empty(), "{args:?}");
     }
 }

@@ -28,7 +28,11 @@ fn cases(kind: &str) -> Vec<(String, Vec<u8>)> {
         .expect("the corpus")
         .map(|entry| {
             let path = entry.expect("an entry").path();
-            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            let name = path
+                .file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
             (name, std::fs::read(&path).expect("a case"))
         })
         .filter(|(name, _)| name.starts_with(kind))
@@ -63,7 +67,11 @@ fn what_is_json_is_taken_and_leaves_exactly() {
         assert_eq!(leaves(&all, &given), Some(given.clone()), "{name}");
         assert!(leaves(&built, &given).is_some(), "{name}");
         if bytes.trim_ascii_start().first() == Some(&b'{') {
-            assert_eq!(leaves(&all, &bytes), Some(bytes.clone()), "{name} as a body");
+            assert_eq!(
+                leaves(&all, &bytes),
+                Some(bytes.clone()),
+                "{name} as a body"
+            );
         }
     }
 }
@@ -76,7 +84,11 @@ fn what_is_no_json_is_refused() {
     for (name, bytes) in cases {
         for scrubber in [&all, &built] {
             assert_eq!(leaves(scrubber, &bytes), None, "{name} as a body");
-            assert_eq!(leaves(scrubber, &in_event(&bytes)), None, "{name} as a value");
+            assert_eq!(
+                leaves(scrubber, &in_event(&bytes)),
+                None,
+                "{name} as a value"
+            );
         }
     }
 }
@@ -191,7 +203,11 @@ fn naughty_strings_harm_nobody_under_built_in_policies() {
 fn naughty_bodies_never_panic() {
     let scrubber = builtin("default");
     for text in naughty() {
-        for content_type in ["application/json", "application/x-www-form-urlencoded", "text/plain"] {
+        for content_type in [
+            "application/json",
+            "application/x-www-form-urlencoded",
+            "text/plain",
+        ] {
             let encoded = format!("data={text}&x={text}");
             for given in [&text, &encoded] {
                 let mut request = track(given);

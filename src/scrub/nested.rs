@@ -287,24 +287,19 @@ impl Judge<'_, '_> {
         if text.len() < MIN_RUN {
             return Ok(());
         }
-        let free = |patches: &[Patch], run: &std::ops::Range<usize>| {
-            !patches
-                .iter()
-                .any(|p| p.range.start < run.end && run.start < p.range.end)
-        };
-        let spans = patches.len();
+        let taken = Taken::by(patches);
         for run in hex_runs(text) {
             let Some(plain) = text.get(run.clone()).and_then(hex_text) else {
                 continue;
             };
-            if free(patches.get(..spans).unwrap_or(&[]), &run) {
+            if taken.leaves(&run) {
                 let fate = self.below(&plain, found, folds)?;
                 patches.extend(patch(fate, &plain, run, to_hex));
             }
         }
-        let spans = patches.len();
+        let taken = Taken::by(patches);
         for run in base64_runs(text) {
-            if free(patches.get(..spans).unwrap_or(&[]), &run) {
+            if taken.leaves(&run) {
                 self.folded_run(text, run, found, folds, patches)?;
             }
         }
@@ -323,10 +318,12 @@ impl Judge<'_, '_> {
         for skip in run_starts(whole) {
             let tail = whole.get(skip..).unwrap_or("");
             let range = run.start + skip..run.end;
+            let before = run.start..range.start;
             match base64_text(tail, &mut self.unfold_left) {
                 Opened::No => {}
                 Opened::Broken => {
                     patches.extend(patch(Text::Remove, "", range, to_hex));
+                    self.head_of_run(text, before, found, patches);
                     return Ok(());
                 }
                 Opened::Text(flavour, unpacked) => {
@@ -337,6 +334,7 @@ impl Judge<'_, '_> {
                     patches.extend(patch(fate, &unpacked.text, range, |new| {
                         pack_base64(flavour, unpacked.coding, new)
                     }));
+                    self.head_of_run(text, before, found, patches);
                     return Ok(());
                 }
             }
@@ -345,6 +343,20 @@ impl Judge<'_, '_> {
             patches.extend(patch(Text::Remove, "", run, to_hex));
         }
         Ok(())
+    }
+
+    /// What stands in a run before the base64 that was opened may be base64 as well.
+    fn head_of_run(
+        &mut self,
+        text: &str,
+        head: std::ops::Range<usize>,
+        found: Found,
+        patches: &mut Vec<Patch>,
+    ) {
+        let digits = text.get(head.clone()).unwrap_or("");
+        if digits.len() >= MIN_BASE64 && self.buried(digits, found) {
+            patches.extend(patch(Text::Remove, "", head, to_hex));
+        }
     }
 
     /// Whether base64 that is no text as a whole, or begins anywhere, names someone.
@@ -397,6 +409,24 @@ impl Judge<'_, '_> {
         } else {
             self.text(text, found, folds)
         }
+    }
+}
+
+/// The parts of a text that patches take, in order: asked once a run, of which there may be as many
+/// as patches.
+struct Taken(Vec<std::ops::Range<usize>>);
+
+impl Taken {
+    fn by(patches: &[Patch]) -> Self {
+        let mut ranges: Vec<_> = patches.iter().map(|patch| patch.range.clone()).collect();
+        ranges.sort_unstable_by_key(|range| range.start);
+        Self(ranges)
+    }
+
+    /// Whether no patch takes a part of `run`.
+    fn leaves(&self, run: &std::ops::Range<usize>) -> bool {
+        let next = self.0.partition_point(|taken| taken.end <= run.start);
+        self.0.get(next).is_none_or(|taken| taken.start >= run.end)
     }
 }
 
