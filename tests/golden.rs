@@ -40,13 +40,34 @@ const NUMBERS: [&str; 3] = ["4155550137", "4111111111111111", "19870309"];
 /// Keys whose values must leave exactly under `default`: what the vendor's protocol needs, and what
 /// the product team asked for.
 const EXACT: [&str; 17] = [
-    "event", "token", "$token", "time", "$insert_id", "mp_lib", "$lib_version",
-    "plan", "amount", "items", "big_integer", "safe_integer", "unicode_text", "is_first", "coupon",
-    "empty_note", "utm_source",
+    "event",
+    "token",
+    "$token",
+    "time",
+    "$insert_id",
+    "mp_lib",
+    "$lib_version",
+    "plan",
+    "amount",
+    "items",
+    "big_integer",
+    "safe_integer",
+    "unicode_text",
+    "is_first",
+    "coupon",
+    "empty_note",
+    "utm_source",
 ];
 /// Keys whose values must leave exactly under `strict`.
-const PROTOCOL: [&str; 7] =
-    ["event", "token", "$token", "time", "$insert_id", "mp_lib", "$lib_version"];
+const PROTOCOL: [&str; 7] = [
+    "event",
+    "token",
+    "$token",
+    "time",
+    "$insert_id",
+    "mp_lib",
+    "$lib_version",
+];
 
 #[test]
 fn every_recorded_request_leaves_as_written_down() {
@@ -85,7 +106,9 @@ fn nothing_of_the_person_leaves() {
             for text in unfold(part) {
                 let lower = text.to_lowercase();
                 let plain = digits(&text);
-                let words = PERSON.iter().filter(|word| lower.contains(&word.to_lowercase()));
+                let words = PERSON
+                    .iter()
+                    .filter(|word| lower.contains(&word.to_lowercase()));
                 let numbers = NUMBERS.iter().filter(|number| plain.contains(**number));
                 for hit in words.chain(numbers) {
                     let short: String = text.chars().take(160).collect();
@@ -96,13 +119,22 @@ fn nothing_of_the_person_leaves() {
     });
     found.sort();
     found.dedup();
-    assert!(found.is_empty(), "{} leaks:\n{}", found.len(), found.join("\n"));
+    assert!(
+        found.is_empty(),
+        "{} leaks:\n{}",
+        found.len(),
+        found.join("\n")
+    );
 }
 
 #[test]
 fn the_recordings_do_hold_the_person() {
     // Else the test above would find nothing in anything.
-    let mut missing: Vec<_> = PERSON.iter().chain(&NUMBERS).filter(|n| **n != "19870309").collect();
+    let mut missing: Vec<_> = PERSON
+        .iter()
+        .chain(&NUMBERS)
+        .filter(|n| **n != "19870309")
+        .collect();
     for file in fixtures() {
         let recorded = Recorded::read(&file);
         for text in unfold(&recorded.body) {
@@ -135,7 +167,11 @@ fn as_many_events_leave_as_came() {
 fn what_is_needed_leaves_exactly() {
     let mut seen = std::collections::HashSet::new();
     for_each(|policy, name, clean, recorded| {
-        let needed: &[&'static str] = if policy == "default" { &EXACT } else { &PROTOCOL };
+        let needed: &[&'static str] = if policy == "default" {
+            &EXACT
+        } else {
+            &PROTOCOL
+        };
         let exact = |body: &[u8]| -> Vec<(String, String)> {
             documents(body)
                 .iter()
@@ -268,7 +304,11 @@ fn for_each(mut check: impl FnMut(&str, &str, &CleanRequest, &Recorded)) {
         for file in fixtures() {
             let recorded = Recorded::read(&file);
             let clean = recorded.send(&scrubber, &mut scratch);
-            let name = file.strip_prefix(root()).unwrap_or(&file).display().to_string();
+            let name = file
+                .strip_prefix(root())
+                .unwrap_or(&file)
+                .display()
+                .to_string();
             check(policy, &name, &clean, &recorded);
         }
     }

@@ -56,7 +56,7 @@ const LEADS: &[&str] = &[
     "have you heard ", "why is ", "shouted at ", "the assistant to ", "your name? ", "not by ", "verses from ", "madame ",
     "monsieur ", "señor ", "señora ", "sra. ", "sr. ", "signed by ", "written by ", "hello ", "hi ", "hola ", "caro ", "cara ",
     "liebe ", "lieber ", "my name's ", "i am called ", "name: ", "name:** ", "customer: ", "patient: ", "regards, ",
-    "sincerely, ", "contact: ", "attn: ", "recipient: ", "beneficiary: ", "welcome back, ", "welcome, ", "hey ",
+    "sincerely, ", "contact: ", "attn: ", "recipient: ", "invoice to ", "beneficiary: ", "welcome back, ", "welcome, ", "hey ",
 ];
 
 /// What may stand directly behind a name at the start of a sentence.

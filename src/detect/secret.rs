@@ -3,6 +3,8 @@
 //!
 //! One walk over the words of the text; each word is read once. A span is the secret, not its name.
 
+use std::sync::LazyLock;
+
 use super::Entity;
 use super::bytes::{AT, COLON, EQUALS, at, before, is_word, part, skip};
 use super::scan::Found;
@@ -49,7 +51,7 @@ fn propose(start: usize, end: usize, found: &mut Vec<Found>) {
 fn word(bytes: &[u8], start: usize, end: usize, found: &mut Vec<Found>) {
     let len = end - start;
     let text = part(bytes, start, end);
-    if len <= 24 {
+    if (7..=24).contains(&len) && text.iter().any(u8::is_ascii_digit) {
         natid::lettered(bytes, start, skip(bytes, start, alnum), found);
     }
     if len >= 2
@@ -138,13 +140,23 @@ fn word(bytes: &[u8], start: usize, end: usize, found: &mut Vec<Found>) {
     }
 }
 
+/// The shapes by their first byte: most words begin like none.
+static BY_FIRST: LazyLock<Vec<Vec<u16>>> = LazyLock::new(|| {
+    let mut table = vec![Vec::new(); 256];
+    for (shape, at) in SHAPES.iter().zip(0u16..) {
+        let first = shape.prefix.as_bytes().first().copied().unwrap_or(0);
+        if let Some(list) = table.get_mut(usize::from(first)) {
+            list.push(at);
+        }
+    }
+    table
+});
+
 fn known(bytes: &[u8], start: usize) -> Option<usize> {
     let rest = bytes.get(start..)?;
     let first = *rest.first()?;
-    for shape in SHAPES
-        .iter()
-        .filter(|s| s.prefix.as_bytes().first() == Some(&first))
-    {
+    let mine = BY_FIRST.get(usize::from(first))?;
+    for shape in mine.iter().filter_map(|at| SHAPES.get(usize::from(*at))) {
         if !rest.starts_with(shape.prefix.as_bytes()) {
             continue;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::fate::{Fate, Stop};
+use super::memo::Memo;
 use super::paths::{NodeId, Paths, Source};
 use super::plan::{ClassMask, Plan, RuleId};
 use super::pools::Pools;
@@ -44,6 +45,7 @@ pub(super) struct Judge<'p, 's> {
     pub(super) plan: &'p Plan,
     pub(super) paths: &'s mut Paths,
     pub(super) classes: &'s mut Classes,
+    pub(super) memo: &'s mut Memo,
     pub(super) pools: &'s mut Pools,
     pub(super) report: &'s mut Report,
     pub(super) rows: Option<&'s mut Vec<Row>>,
@@ -57,6 +59,10 @@ pub(super) struct Judge<'p, 's> {
     pub(super) unfold_left: usize,
     /// Success answers whose condition a parameter has met: a bit each.
     pub(super) answers: u32,
+    /// The action that was counted last.
+    pub(super) last_action: u8,
+    /// Whether what was judged last was given a random value.
+    pub(super) random: bool,
     pub(super) projects: &'s [String],
     pub(super) project_seen: bool,
     pub(super) project_other: bool,
@@ -137,7 +143,7 @@ impl Judge<'_, '_> {
         before: &str,
         after: Option<&str>,
     ) {
-        self.report.count(action);
+        self.last_action = self.report.count(action);
         if self.rows.is_some() {
             self.note_row(found, action, before, after);
         }

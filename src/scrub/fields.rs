@@ -69,21 +69,18 @@ impl Judge<'_, '_> {
         Ok(fate)
     }
 
-    /// Judges a query string that stood in a text.
+    /// Judges a query string that stood in a text. `None`: it does not read as one (`a=1;b=2`,
+    /// `off=50%`), so it is text, to be searched as such.
     pub(super) fn query_text(
         &mut self,
         query: &str,
         found: Found,
         folds: usize,
         out: &mut String,
-    ) -> Result<Fate, Stop> {
-        if form::pairs(query.as_bytes()).any(|pair| pair.is_err()) {
-            return Ok(Fate::Same);
-        }
+    ) -> Result<Option<Fate>, Stop> {
         match self.pairs(query, found.path, Unfold::Plain { folds }, out) {
-            // Not decodable as a form after all: then it is text, which is searched as such.
-            Err(Stop::Refuse(Refusal::Decode(_))) => Ok(Fate::Nothing),
-            other => other,
+            Err(Stop::Refuse(Refusal::Decode(_))) => Ok(None),
+            other => other.map(Some),
         }
     }
 

@@ -3,7 +3,8 @@
 use super::Refusal;
 use super::engine::{Found, Judge};
 use super::fate::{Leaf, Stop, Text};
-use super::paths::{NodeId, Source};
+use super::memo::Known;
+use super::paths::{NodeId, Paths, Source};
 use super::plan::{NO_RULE, RuleId};
 use crate::action::{Action, Context, Effect, Value};
 use crate::category::DataCategory;
@@ -167,7 +168,9 @@ impl<'p> Judge<'p, '_> {
             && *self.span_action(found.path, category) != Action::Keep
         {
             // Kept for its name, but a card number is one under any name.
-            found.rule = self.paths.span_rule(self.plan, found.path, category, &self.mask);
+            found.rule = self
+                .paths
+                .span_rule(self.plan, found.path, category, &self.mask);
             found.category = Some(category);
             found.protocol = false;
         }
@@ -187,6 +190,7 @@ impl<'p> Judge<'p, '_> {
             self.project(raw);
         }
         let mut out = self.pools.text();
+        self.random |= matches!(action, Action::Random(_));
         let effect = action.apply(value, &self.context(found.category), &mut out);
         self.note(found, action, raw, shown(effect, &out));
         let leaf = write(effect, &out, node, edits);
@@ -208,13 +212,33 @@ impl<'p> Judge<'p, '_> {
             self.note(found, &KEEP, raw, None);
             return Ok(Leaf::Keep);
         }
+        // What explains wants every row, what looks for a project token wants every value.
+        let memorable = !self.explains() && !found.project && Paths::lasts(found.path);
+        if memorable
+            && let Some((known, action)) = self.memo.get(found.path, self.class, raw.as_bytes())
+        {
+            self.report.count_slot(action);
+            return Ok(match known {
+                Known::Keep => Leaf::Keep,
+                Known::Remove => Leaf::Remove,
+                Known::Inside(new) => {
+                    edits.replace(node.range(), new);
+                    Leaf::Edited
+                }
+            });
+        }
+        self.random = false;
         let mut plain = self.pools.text();
         if node.escaped {
             unescape_into(raw, &mut plain);
         }
         let fate = self.text(if node.escaped { &plain } else { raw }, found, self.folds);
         self.pools.give_text(plain);
-        Ok(match fate? {
+        let fate = fate?;
+        if memorable && !self.random {
+            self.remember(raw, found, &fate);
+        }
+        Ok(match fate {
             Text::Keep => Leaf::Keep,
             Text::Remove => Leaf::Remove,
             Text::DropEvent => Leaf::DropEvent,
@@ -236,6 +260,29 @@ impl<'p> Judge<'p, '_> {
                 Leaf::Edited
             }
         })
+    }
+}
+
+impl Judge<'_, '_> {
+    fn remember(&mut self, raw: &str, found: Found, fate: &Text) {
+        let mut inside = Vec::new();
+        let known = match fate {
+            Text::Keep => Known::Keep,
+            Text::Remove => Known::Remove,
+            Text::Whole(text) => {
+                escape_into(text, &mut inside);
+                Known::Inside(&inside)
+            }
+            Text::Patched(patches) => {
+                splice_raw(raw, patches, &mut inside);
+                Known::Inside(&inside)
+            }
+            // Rare, or not a string any more.
+            Text::Null | Text::Number(_) | Text::DropEvent => return,
+        };
+        let (class, action) = (self.class, self.last_action);
+        self.memo
+            .put(found.path, class, raw.as_bytes(), known, action);
     }
 }
 

@@ -8,6 +8,7 @@ mod engine;
 mod fate;
 mod fields;
 mod leaf;
+mod memo;
 mod nested;
 mod paths;
 mod plan;
@@ -161,7 +162,7 @@ pub struct Row {
 }
 
 impl Report {
-    fn count(&mut self, action: &Action) {
+    fn count(&mut self, action: &Action) -> u8 {
         let slot = match action {
             Action::Keep => 0,
             Action::Drop => 1,
@@ -174,7 +175,12 @@ impl Report {
             Action::DropEvent => 8,
             Action::Reject => 9,
         };
-        if let Some(count) = self.actions.get_mut(slot) {
+        self.count_slot(slot);
+        slot
+    }
+
+    fn count_slot(&mut self, slot: u8) {
+        if let Some(count) = self.actions.get_mut(usize::from(slot)) {
             *count += 1;
         }
     }

@@ -15,8 +15,8 @@ use super::engine::{Found, Judge, Level, MAX_FOLDS};
 use super::fate::{Fate, Stop, Text};
 use super::unfold::{
     MIN_BASE64, MIN_RUN, Opened, Unpacked, base64_runs, base64_text, decode_percent, has_percent,
-    hex_runs, hex_text, is_base64, is_form, is_percent_text, legible, looks_like_query, mixes_cases, pack_base64,
-    run_starts, to_hex,
+    hex_runs, hex_text, is_base64, is_form, is_percent_text, legible, looks_like_query,
+    mixes_cases, pack_base64, run_starts, to_hex,
 };
 use crate::action::Action;
 use crate::codec::base64::Flavour;
@@ -88,9 +88,10 @@ impl Judge<'_, '_> {
             return Ok(Some(Text::Remove));
         }
         let mut edits = self.pools.edits();
-        self.folds = folds + 1;
+        // The document around this one may be less deep than this text: a key, a query between.
+        let around = std::mem::replace(&mut self.folds, folds + 1);
         let fate = self.tape(text, &tape, &mut edits, found.path, Level::Value);
-        self.folds = folds;
+        self.folds = around;
         let out = match fate {
             Err(stop) => Err(stop),
             Ok(Fate::Same) => Ok(Some(Text::Keep)),
@@ -124,7 +125,9 @@ impl Judge<'_, '_> {
             return Ok(Some(Text::Remove));
         }
         let mut out = String::new();
-        let fate = self.query_text(query, found, folds + 1, &mut out)?;
+        let Some(fate) = self.query_text(query, found, folds + 1, &mut out)? else {
+            return Ok(None);
+        };
         Ok(Some(match fate {
             Fate::Same => Text::Keep,
             Fate::Nothing => Text::Remove,
@@ -208,8 +211,7 @@ impl Judge<'_, '_> {
         }
         let plain = text.replace("\\\\", "\\");
         let fate = self.unfolded(&plain, found, folds + 1)?;
-        Ok((fate != Text::Keep)
-            .then(|| rewrap(fate, &plain, |new| new.replace('\\', "\\\\"))))
+        Ok((fate != Text::Keep).then(|| rewrap(fate, &plain, |new| new.replace('\\', "\\\\"))))
     }
 
     fn nested_base64(
@@ -285,21 +287,19 @@ impl Judge<'_, '_> {
         if text.len() < MIN_RUN {
             return Ok(());
         }
-        patches.sort_by_key(|patch| patch.range.start);
-        let spans = patches.len();
+        let taken = Taken::by(patches);
         for run in hex_runs(text) {
             let Some(plain) = text.get(run.clone()).and_then(hex_text) else {
                 continue;
             };
-            if is_free(patches.get(..spans).unwrap_or(&[]), &run) {
+            if taken.leaves(&run) {
                 let fate = self.below(&plain, found, folds)?;
                 patches.extend(patch(fate, &plain, run, to_hex));
             }
         }
-        patches.sort_by_key(|patch| patch.range.start);
-        let spans = patches.len();
+        let taken = Taken::by(patches);
         for run in base64_runs(text) {
-            if is_free(patches.get(..spans).unwrap_or(&[]), &run) {
+            if taken.leaves(&run) {
                 self.folded_run(text, run, found, folds, patches)?;
             }
         }
@@ -318,10 +318,12 @@ impl Judge<'_, '_> {
         for skip in run_starts(whole) {
             let tail = whole.get(skip..).unwrap_or("");
             let range = run.start + skip..run.end;
+            let before = run.start..range.start;
             match base64_text(tail, &mut self.unfold_left) {
                 Opened::No => {}
                 Opened::Broken => {
                     patches.extend(patch(Text::Remove, "", range, to_hex));
+                    self.head_of_run(text, before, found, patches);
                     return Ok(());
                 }
                 Opened::Text(flavour, unpacked) => {
@@ -332,6 +334,7 @@ impl Judge<'_, '_> {
                     patches.extend(patch(fate, &unpacked.text, range, |new| {
                         pack_base64(flavour, unpacked.coding, new)
                     }));
+                    self.head_of_run(text, before, found, patches);
                     return Ok(());
                 }
             }
@@ -340,6 +343,20 @@ impl Judge<'_, '_> {
             patches.extend(patch(Text::Remove, "", run, to_hex));
         }
         Ok(())
+    }
+
+    /// What stands in a run before the base64 that was opened may be base64 as well.
+    fn head_of_run(
+        &mut self,
+        text: &str,
+        head: std::ops::Range<usize>,
+        found: Found,
+        patches: &mut Vec<Patch>,
+    ) {
+        let digits = text.get(head.clone()).unwrap_or("");
+        if digits.len() >= MIN_BASE64 && self.buried(digits, found) {
+            patches.extend(patch(Text::Remove, "", head, to_hex));
+        }
     }
 
     /// Whether base64 that is no text as a whole, or begins anywhere, names someone.
@@ -356,21 +373,19 @@ impl Judge<'_, '_> {
     }
 
     /// Whether something stands in a text that may not leave.
-    fn names_someone(
-        &mut self,
-        text: &str,
-        found: Found,
-        counts: impl Fn(Entity) -> bool,
-    ) -> bool {
+    fn names_someone(&mut self, text: &str, found: Found, counts: impl Fn(Entity) -> bool) -> bool {
         use Entity::{Address, CreditCard, Email, Iban, IpAddress, Phone};
         let mut spans = Vec::new();
         detect::scan_entities(text, &mut spans);
         spans.iter().any(|span| {
-            matches!(span.entity, Email | Phone | CreditCard | Iban | IpAddress | Address)
-                && counts(span.entity)
-                && span.entity.category().is_some_and(|category| {
-                    *self.span_action(found.path, category) != Action::Keep
-                })
+            matches!(
+                span.entity,
+                Email | Phone | CreditCard | Iban | IpAddress | Address
+            ) && counts(span.entity)
+                && span
+                    .entity
+                    .category()
+                    .is_some_and(|category| *self.span_action(found.path, category) != Action::Keep)
         })
     }
 
@@ -397,10 +412,22 @@ impl Judge<'_, '_> {
     }
 }
 
-/// Whether a range touches none of the patches, which are in order and disjoint.
-fn is_free(patches: &[Patch], run: &std::ops::Range<usize>) -> bool {
-    let at = patches.partition_point(|patch| patch.range.end <= run.start);
-    patches.get(at).is_none_or(|patch| patch.range.start >= run.end)
+/// The parts of a text that patches take, in order: asked once a run, of which there may be as many
+/// as patches.
+struct Taken(Vec<std::ops::Range<usize>>);
+
+impl Taken {
+    fn by(patches: &[Patch]) -> Self {
+        let mut ranges: Vec<_> = patches.iter().map(|patch| patch.range.clone()).collect();
+        ranges.sort_unstable_by_key(|range| range.start);
+        Self(ranges)
+    }
+
+    /// Whether no patch takes a part of `run`.
+    fn leaves(&self, run: &std::ops::Range<usize>) -> bool {
+        let next = self.0.partition_point(|taken| taken.end <= run.start);
+        self.0.get(next).is_none_or(|taken| taken.start >= run.end)
+    }
 }
 
 /// Wraps a changed text again; what is gone stays gone.

@@ -116,11 +116,9 @@ impl Paths {
         paths
     }
 
-    /// Called between requests: a full trie starts afresh.
-    pub(super) fn refresh(&mut self, plan: &Plan) {
-        if self.nodes.len() >= MAX_NODES {
-            self.reset(plan);
-        }
+    /// Whether it is time to start afresh, between requests.
+    pub(super) fn full(&self) -> bool {
+        self.nodes.len() >= MAX_NODES
     }
 
     fn reset(&mut self, plan: &Plan) {
@@ -234,6 +232,12 @@ impl Paths {
             });
         }
         id
+    }
+
+    /// Whether the node outlives the request.
+    #[inline]
+    pub(super) fn lasts(id: NodeId) -> bool {
+        (id as usize) < MAX_NODES
     }
 
     /// Forgets nodes that were made beyond the bound, once their subtree is judged.

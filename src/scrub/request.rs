@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::engine::{Classes, Found, Judge, Level, encode};
 use super::fate::{Fate, Stop, Text};
+use super::memo::Memo;
 use super::paths::{Paths, ROOT};
 use super::plan::Plan;
 use super::pools::Pools;
@@ -28,7 +29,7 @@ pub struct Scrubber {
 #[derive(Default)]
 pub struct Scratch {
     owner: u64,
-    plans: Vec<Vec<Option<(Paths, Classes)>>>,
+    plans: Vec<Vec<Option<Learned>>>,
     pools: Pools,
     report: Report,
     rows: Option<Vec<Row>>,
@@ -59,6 +60,23 @@ impl Scratch {
     /// The rows since the last call.
     pub fn take_rows(&mut self) -> Vec<Row> {
         self.rows.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+}
+
+/// What a thread has learned about one plan.
+struct Learned {
+    paths: Paths,
+    classes: Classes,
+    memo: Memo,
+}
+
+impl Learned {
+    fn new(plan: &Plan) -> Self {
+        Self {
+            paths: Paths::new(plan),
+            classes: Classes::default(),
+            memo: Memo::default(),
+        }
     }
 }
 
@@ -126,16 +144,15 @@ impl Scrubber {
         else {
             return refuse(DecodeErrorKind::Unsupported, "endpoint");
         };
-        let (paths, classes) = slot.get_or_insert_with(|| (Paths::new(plan), Classes::default()));
-        if classes.full() {
-            *classes = Classes::default();
-            *paths = Paths::new(plan);
+        let learned = slot.get_or_insert_with(|| Learned::new(plan));
+        if learned.classes.full() || learned.paths.full() {
+            *learned = Learned::new(plan);
         }
-        paths.refresh(plan);
         let mut judge = Judge {
             plan,
-            paths,
-            classes,
+            paths: &mut learned.paths,
+            classes: &mut learned.classes,
+            memo: &mut learned.memo,
             pools: &mut scratch.pools,
             report: &mut scratch.report,
             rows: scratch.rows.as_mut(),
@@ -146,6 +163,8 @@ impl Scrubber {
             body_limit: raw.body_limit,
             unfold_left: raw.body_limit.saturating_mul(4),
             answers: 0,
+            last_action: 0,
+            random: false,
             projects: raw.projects,
             project_seen: false,
             project_other: false,
@@ -430,10 +449,12 @@ fn choose<'p>(
     // The catalog's own text leaves, not the client's: a parameter could carry anything.
     // A type that only `*` takes leaves if its words are known.
     let listed = format.content_types.iter().any(|t| **t == *essence);
-    let leaves = value.filter(|_| listed || is_media_type(&essence)).map(|_| {
-        let charset = if charset { "; charset=UTF-8" } else { "" };
-        format!("{essence}{charset}")
-    });
+    let leaves = value
+        .filter(|_| listed || is_media_type(&essence))
+        .map(|_| {
+            let charset = if charset { "; charset=UTF-8" } else { "" };
+            format!("{essence}{charset}")
+        });
     Ok((format, leaves))
 }
 
@@ -501,9 +522,30 @@ fn is_session(value: &str) -> bool {
 
 /// Words that media types are made of: a name that nobody registered could be somebody's.
 const MEDIA_WORDS: [&str; 24] = [
-    "*", "application", "text", "image", "json", "plain", "html", "javascript", "xhtml+xml", "xml",
-    "css", "webp", "avif", "apng", "png", "gif", "jpeg", "svg+xml", "x-javascript", "ecmascript",
-    "octet-stream", "x-ndjson", "problem+json", "x-www-form-urlencoded",
+    "*",
+    "application",
+    "text",
+    "image",
+    "json",
+    "plain",
+    "html",
+    "javascript",
+    "xhtml+xml",
+    "xml",
+    "css",
+    "webp",
+    "avif",
+    "apng",
+    "png",
+    "gif",
+    "jpeg",
+    "svg+xml",
+    "x-javascript",
+    "ecmascript",
+    "octet-stream",
+    "x-ndjson",
+    "problem+json",
+    "x-www-form-urlencoded",
 ];
 
 fn is_media_ranges(value: &str) -> bool {

@@ -23,16 +23,35 @@ impl Judge<'_, '_> {
         if found.project {
             self.project(text);
         }
-        if found.category.is_none()
-            && !found.protocol
-            && let Some(entity) = detect::whole(text)
-            && !(entity == Entity::IpAddress && self.is_version(found.path))
-            && let Some(category) = entity.category()
-        {
-            found = self.by_value(found, category);
+        let holds = detect::may_hold(text.as_bytes());
+        let mut spans = Spans::Unknown;
+        if found.category.is_none() && !found.protocol && holds {
+            spans = Spans::Known(self.spans(text));
+            if let Some(entity) = spans.whole(text)
+                && !(entity == Entity::IpAddress && self.is_version(found.path))
+                && let Some(category) = entity.category()
+            {
+                found = self.by_value(found, category);
+            }
         }
+        let fate = self.text_found(text, found, folds, holds, &mut spans);
+        if let Spans::Known(spans) = spans {
+            self.pools.spans = spans;
+        }
+        fate
+    }
+
+    fn text_found(
+        &mut self,
+        text: &str,
+        found: Found,
+        folds: usize,
+        holds: bool,
+        spans: &mut Spans,
+    ) -> Result<Text, Stop> {
         let action = self.action(found);
         if *action != Action::Keep {
+            self.random |= matches!(action, Action::Random(_));
             let mut out = self.pools.text();
             let effect = action.apply(Value::Text(text), &self.context(found.category), &mut out);
             self.note(found, action, text, shown(effect, &out));
@@ -41,26 +60,20 @@ impl Judge<'_, '_> {
             }
             self.pools.give_text(out);
         }
-        if !self.scans(found.rule) {
-            self.note(found, action, text, None);
+        if !holds || !self.scans(found.rule) {
+            if *action == Action::Keep {
+                self.note(found, action, text, None);
+            }
             return Ok(Text::Keep);
         }
-        let fate = self.inner(text, found, folds)?;
+        let fate = self.look_into(text, found, folds, spans)?;
         if *action == Action::Keep {
-            match &fate {
-                Text::Keep => self.note(found, action, text, None),
-                other @ (Text::Remove
-                | Text::Null
-                | Text::Whole(_)
-                | Text::Number(_)
-                | Text::Patched(_)
-                | Text::DropEvent) => {
-                    if self.explains() {
-                        let after = other.clone().into_text(text).unwrap_or_default();
-                        self.note(found, action, text, Some(&after));
-                    }
-                }
-            }
+            let after = match &fate {
+                Text::Keep => None,
+                _ if !self.explains() => None,
+                changed => Some(changed.clone().into_text(text).unwrap_or_default()),
+            };
+            self.note(found, action, text, after.as_deref());
         }
         Ok(fate)
     }
@@ -70,30 +83,34 @@ impl Judge<'_, '_> {
         if !detect::may_hold(text.as_bytes()) {
             return Ok(Text::Keep);
         }
+        let mut spans = Spans::Unknown;
+        let fate = self.look_into(text, found, folds, &mut spans);
+        if let Spans::Known(spans) = spans {
+            self.pools.spans = spans;
+        }
+        fate
+    }
+
+    fn look_into(
+        &mut self,
+        text: &str,
+        found: Found,
+        folds: usize,
+        spans: &mut Spans,
+    ) -> Result<Text, Stop> {
         if let Some(fate) = self.nested(text, found, folds)? {
             return Ok(fate);
         }
-        let mut spans = std::mem::take(&mut self.pools.spans);
-        spans.clear();
-        if text.contains('\t') {
-            // A tab between groups of digits is a blank; byte for byte, so that offsets hold.
-            detect::scan(&text.replace('\t', " "), &mut spans);
-        } else {
-            detect::scan(text, &mut spans);
+        if matches!(spans, Spans::Unknown) {
+            *spans = Spans::Known(self.spans(text));
         }
         let mut patches = Vec::new();
-        let mut result = Ok(());
-        for span in &spans {
-            result = self.span(text, *span, found, &mut patches);
-            if result.is_err() {
-                break;
+        for span in spans.list() {
+            match self.span(text, *span, found, &mut patches) {
+                Ok(()) => {}
+                Err(SpanStop::DropEvent) => return Ok(Text::DropEvent),
+                Err(SpanStop::Stop(stop)) => return Err(stop),
             }
-        }
-        self.pools.spans = spans;
-        match result {
-            Err(SpanStop::DropEvent) => return Ok(Text::DropEvent),
-            Err(SpanStop::Stop(stop)) => return Err(stop),
-            Ok(()) => {}
         }
         self.folded_runs(text, found, folds, &mut patches)?;
         patches.sort_by_key(|patch| patch.range.start);
@@ -111,6 +128,18 @@ impl Judge<'_, '_> {
         Ok(deeper.unwrap_or(fate))
     }
 
+    fn spans(&mut self, text: &str) -> Vec<Span> {
+        let mut spans = std::mem::take(&mut self.pools.spans);
+        spans.clear();
+        if text.contains('\t') {
+            // A tab between groups of digits is a blank; byte for byte, so that offsets hold.
+            detect::scan(&text.replace('\t', " "), &mut spans);
+        } else {
+            detect::scan(text, &mut spans);
+        }
+        spans
+    }
+
     fn span(
         &mut self,
         text: &str,
@@ -126,11 +155,13 @@ impl Judge<'_, '_> {
         let Some(category) = span.entity.category() else {
             return Ok(());
         };
-        if span.entity == Entity::IpAddress && text.len() == span.end && self.is_version(found.path) {
+        if span.entity == Entity::IpAddress && text.len() == span.end && self.is_version(found.path)
+        {
             return Ok(());
         }
         let action = self.span_action(found.path, category);
         let value = text.get(span.start..span.end).unwrap_or("");
+        self.random |= matches!(action, Action::Random(_));
         let mut out = self.pools.text();
         let effect = action.apply(Value::Text(value), &self.context(Some(category)), &mut out);
         if effect == Effect::Keep {
@@ -211,15 +242,40 @@ impl Judge<'_, '_> {
             protocol: false,
             project: false,
         };
-        // A key is looked into like a kept string; opened only one fold deep, since nobody who
-        // reads keys unfolds them twice.
-        Ok(match self.inner(key, found, MAX_FOLDS - 1)? {
+        // A key is looked into like a kept string; opened only three folds deep, since nobody who
+        // reads keys unfolds them further.
+        Ok(match self.inner(key, found, MAX_FOLDS - 3)? {
             Text::Keep => None,
             Text::Remove | Text::DropEvent => Some("[key]".into()),
             new @ (Text::Null | Text::Whole(_) | Text::Number(_) | Text::Patched(_)) => {
                 new.into_text(key).map(Into::into)
             }
         })
+    }
+}
+
+/// The spans of a text, once somebody asked for them.
+enum Spans {
+    Unknown,
+    Known(Vec<Span>),
+}
+
+impl Spans {
+    fn list(&self) -> &[Span] {
+        match self {
+            Self::Unknown => &[],
+            Self::Known(spans) => spans,
+        }
+    }
+
+    /// The entity that the text is as a whole.
+    fn whole(&self, text: &str) -> Option<Entity> {
+        let [only] = self.list() else {
+            return None;
+        };
+        let start = text.len() - text.trim_start().len();
+        let end = text.trim_end().len();
+        (only.start == start && only.end == end).then_some(only.entity)
     }
 }
 

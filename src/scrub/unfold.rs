@@ -35,9 +35,11 @@ pub(super) fn looks_like_query(query: &str, marked: bool) -> bool {
 }
 
 pub(super) fn has_percent(text: &str) -> bool {
-    text.as_bytes()
-        .windows(3)
-        .any(|w| matches!(w, [b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()))
+    memchr::memchr(b'%', text.as_bytes()).is_some()
+        && text
+            .as_bytes()
+            .windows(3)
+            .any(|w| matches!(w, [b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()))
 }
 
 /// Bytes of text that was percent-encoded as a whole.
@@ -123,15 +125,11 @@ pub(super) enum Opened {
 /// The text that base64 holds, if it holds text (or a compressed stream of text). `left` bounds
 /// what streams may unpack to, over all of them, and is reduced.
 pub(super) fn base64_text(text: &str, left: &mut usize) -> Opened {
-    // The first group tells nearly all that is not text apart, before anything is allocated.
-    let mut head = Vec::with_capacity(12);
-    let Some(start) = text.get(..12) else {
+    // The first groups tell nearly all that is not text apart, before anything is allocated.
+    let Some(head) = head_of(text.as_bytes()) else {
         return Opened::No;
     };
-    if base64::decode(start.as_bytes(), Options::default(), &mut head).is_err() {
-        return Opened::No;
-    }
-    let coding = match head.as_slice() {
+    let coding = match &head[..] {
         [0x1f, 0x8b, 8, ..] => Some(Coding::Gzip),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Coding::Zstd),
         [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Some(Coding::Deflate),
@@ -167,7 +165,9 @@ pub(super) fn base64_text(text: &str, left: &mut usize) -> Opened {
         bytes = plain;
     }
     match String::from_utf8(bytes) {
-        Ok(text) if text.bytes().all(printable) => Opened::Text(flavour, Unpacked { text, coding, more }),
+        Ok(text) if text.bytes().all(printable) => {
+            Opened::Text(flavour, Unpacked { text, coding, more })
+        }
         _ if coding.is_some() => Opened::Broken,
         _ => Opened::No,
     }
@@ -211,6 +211,43 @@ pub(super) fn legible(digits: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// The value of each base64 character of either alphabet; 64 for others.
+const VALUES: [u8; 256] = {
+    let mut table = [64; 256];
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut at = 0;
+    while at < 64 {
+        #[expect(clippy::indexing_slicing, reason = "checked by the compiler")]
+        #[expect(clippy::cast_possible_truncation, reason = "below 64")]
+        {
+            table[digits[at] as usize] = at as u8;
+        }
+        at += 1;
+    }
+    table[b'-' as usize] = 62;
+    table[b'_' as usize] = 63;
+    table
+};
+
+/// The first nine bytes that base64 stands for.
+fn head_of(text: &[u8]) -> Option<[u8; 9]> {
+    let start: &[u8; 12] = text.first_chunk()?;
+    let mut head = [0; 9];
+    for (group, out) in start.chunks_exact(4).zip(head.chunks_exact_mut(3)) {
+        let mut bits = 0;
+        for byte in group {
+            let value = VALUES.get(usize::from(*byte)).copied().unwrap_or(64);
+            if value == 64 {
+                return None;
+            }
+            bits = bits << 6 | u32::from(value);
+        }
+        let [_, bytes @ ..] = bits.to_be_bytes();
+        out.copy_from_slice(&bytes);
+    }
+    Some(head)
+}
+
 /// Decodes whole groups of either alphabet, ignoring trailing bits.
 pub(super) fn lenient(digits: &str, out: &mut Vec<u8>) -> Option<Flavour> {
     let mut bits = 0u32;
@@ -218,14 +255,10 @@ pub(super) fn lenient(digits: &str, out: &mut Vec<u8>) -> Option<Flavour> {
     let mut url = false;
     for byte in digits.bytes() {
         url |= matches!(byte, b'-' | b'_');
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
+        let value = VALUES.get(usize::from(byte)).copied().unwrap_or(64);
+        if value == 64 {
+            return None;
+        }
         bits = bits << 6 | u32::from(value);
         count += 6;
         if count >= 8 {

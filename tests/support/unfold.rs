@@ -82,7 +82,7 @@ fn open(text: &str) -> Vec<String> {
             continue;
         }
         // Also glued to a word in front.
-        let starts = (0..run.len().min(24)).filter(|at| {
+        let starts = (0..run.len().min(200)).filter(|at| {
             *at < 4 || matches!(run.as_bytes()[at - 1], b'_' | b'-' | b'=' | b'/' | b'+')
         });
         for start in starts {
@@ -90,6 +90,7 @@ fn open(text: &str) -> Vec<String> {
                 out.extend(readable(bytes));
             }
         }
+        let run = run.strip_prefix("0x").unwrap_or(run);
         if run.len() % 2 == 0 && run.len() >= 16 && run.bytes().all(|b| b.is_ascii_hexdigit()) {
             let bytes = run.as_bytes().chunks_exact(2).map(|pair| {
                 u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16).expect("hex")
@@ -101,12 +102,21 @@ fn open(text: &str) -> Vec<String> {
 }
 
 /// What of decoded bytes is text, if it is.
-fn readable(bytes: Vec<u8>) -> Option<String> {
+fn readable(bytes: Vec<u8>) -> Vec<String> {
     if let Some(plain) = inflate(&bytes) {
-        return Some(lossy(&plain));
+        return vec![lossy(&plain)];
     }
-    let printable = bytes.iter().filter(|b| **b >= b' ' && **b < 0x7f).count();
-    (!bytes.is_empty() && printable * 10 >= bytes.len() * 8).then(|| lossy(&bytes))
+    let plain = |b: &u8| (b' '..0x7f).contains(b);
+    let share = bytes.iter().filter(|b| plain(b)).count();
+    if share * 10 >= bytes.len() * 8 {
+        return vec![lossy(&bytes)];
+    }
+    // Text that goes on as something else.
+    let start = bytes.iter().take_while(|b| plain(b)).count();
+    if start < 12 {
+        return Vec::new();
+    }
+    vec![lossy(&bytes[..start])]
 }
 
 /// Bytes as text: surrogate halves joined, what is no text replaced.
@@ -149,7 +159,11 @@ pub fn percent(text: &str, plus: bool) -> String {
                 at += 3;
             }
             None => {
-                out.push(if plus && bytes[at] == b'+' { b' ' } else { bytes[at] });
+                out.push(if plus && bytes[at] == b'+' {
+                    b' '
+                } else {
+                    bytes[at]
+                });
                 at += 1;
             }
         }
@@ -308,9 +322,7 @@ impl Tree {
     pub fn without(self, gone: &dyn Fn(&str) -> bool) -> Self {
         match self {
             Self::Scalar(_) => self,
-            Self::Array(items) => {
-                Self::Array(items.into_iter().map(|i| i.without(gone)).collect())
-            }
+            Self::Array(items) => Self::Array(items.into_iter().map(|i| i.without(gone)).collect()),
             Self::Object(members) => Self::Object(
                 members
                     .into_iter()
