@@ -6,6 +6,14 @@
 //! sides read a body's text and write a body's text. Read the ratio within one run, not the MB/s.
 
 #![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    clippy::useless_format,
+    reason = "a panic is a failed test, and a table of cases is long"
+)]
+#![allow(
     missing_docs,
     clippy::expect_used,
     reason = "criterion's macros; a benchmark that cannot start may panic"
@@ -169,7 +177,10 @@ impl Naive {
         Self {
             key: Hmac::new_from_slice(&[7; 32]).expect("a key"),
             regexes: [
-                (regex(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}"), "[email]"),
+                (
+                    regex(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}"),
+                    "[email]",
+                ),
                 (regex(r"\b\d(?:[ -]?\d){12,18}\b"), "[card]"),
                 (
                     regex(r"(?:\+\d{1,3}[ .-]?|\b|\()\d{3}\)?[ .-]?\d{3}[ .-]?\d{4}\b"),

@@ -3,6 +3,16 @@
 //! Each rule is a function from a file's text to complaints, and each has a bad sample below on which
 //! it must complain: a rule that cannot fail holds nothing.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    clippy::useless_format,
+    reason = "a panic is a failed test, and a table of cases is long"
+)]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

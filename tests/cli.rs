@@ -1,6 +1,16 @@
 //! The commands as people and scripts meet them: output, exit status (0 good, 1 a finding, 2 a usage
 //! or configuration error), and what lies on the disk afterwards.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    clippy::useless_format,
+    reason = "a panic is a failed test, and a table of cases is long"
+)]
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

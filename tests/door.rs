@@ -1,6 +1,13 @@
 //! The door: what the gateway takes for a request, and what it refuses and how.
 
 #![allow(
+    clippy::expect_used,
+    clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    clippy::useless_format,
+    reason = "a panic is a failed test, and a table of cases is long"
+)]
+#![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "tests may unwrap"

@@ -1,5 +1,15 @@
 //! The engine from outside: what is kept, what goes, how commas and containers fare.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    clippy::useless_format,
+    reason = "a panic is a failed test, and a table of cases is long"
+)]
+
 mod support;
 
 use support::{body, keep_but, scrubber, track};

@@ -6,6 +6,16 @@
 //! writes them anew. Besides, laws that hold for every one of them: none of the invented person's
 //! data, as many events as came in, and under `default` what the product team needs, exactly.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    clippy::useless_format,
+    reason = "a panic is a failed test, and a table of cases is long"
+)]
+
 mod support;
 #[path = "support/unfold.rs"]
 mod unfold;

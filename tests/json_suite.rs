@@ -3,6 +3,16 @@
 //! What the suite says must be accepted leaves byte for byte; what must be refused is; each case it
 //! leaves open is decided here. Naughty strings come through exactly, as values and as keys.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    clippy::useless_format,
+    reason = "a panic is a failed test, and a table of cases is long"
+)]
+
 mod support;
 
 use std::path::{Path, PathBuf};

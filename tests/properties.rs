@@ -3,6 +3,16 @@
 //! Seeds are fixed, so that a run is repeatable. What leaves is read by `support/unfold.rs`, which
 //! shares no code with the engine.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    clippy::useless_format,
+    reason = "a panic is a failed test, and a table of cases is long"
+)]
+
 mod support;
 #[path = "support/unfold.rs"]
 mod unfold;

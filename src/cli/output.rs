@@ -1,9 +1,5 @@
 //! What commands print: the only place with `println!` and its kin.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "printing is what this file is for"
-)]
+#![expect(clippy::print_stderr, reason = "printing is what this file is for")]
 
 use std::io::{IsTerminal, Write};
 
@@ -16,13 +12,14 @@ use crate::diagnostic::Diagnostics;
 #[derive(Args, Clone, Copy, Default)]
 pub(super) struct Json {
     /// Print JSON instead of a table
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(super) json: bool,
 }
 
 /// One line on standard output.
 pub(super) fn line(text: &str) {
-    println!("{text}");
+    // A reader that went away (`| head`) is no error of ours.
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// One line on standard error.
@@ -77,7 +74,7 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) {
                 ));
             }
         }
-        println!("{}", text.trim_end());
+        line(text.trim_end());
     };
     draw(&mut head.iter().copied());
     for row in rows {

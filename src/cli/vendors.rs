@@ -25,8 +25,6 @@ enum Show {
     Show {
         /// The vendor's name
         vendor: String,
-        #[command(flatten)]
-        json: output::Json,
     },
 }
 
@@ -35,12 +33,12 @@ pub(super) fn main(args: &Vendors) -> anyhow::Result<ExitCode> {
     let vendors = setup::vendors(&config)?;
     match &args.command {
         None => list(&vendors, args.json.json),
-        Some(Show::Show { vendor, json }) => {
+        Some(Show::Show { vendor }) => {
             let known = vendors
                 .iter()
                 .find(|v| *v.name == **vendor)
                 .with_context(|| format!("no vendor {vendor:?} (`tamis vendors` lists them)"))?;
-            show(known, json.json || args.json.json);
+            show(known, args.json.json);
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -27,6 +27,7 @@ impl Word<'_> {
 }
 
 /// Proposes postal addresses.
+#[expect(clippy::too_many_lines, reason = "one case after the other")]
 pub(super) fn addresses(text: &str, found: &mut Vec<Found>) {
     if !text.is_ascii() && text.contains(['丁', '県', '都', '府', '市', '区', '町']) {
         japanese(text, found);

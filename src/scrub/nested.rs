@@ -267,10 +267,10 @@ impl Judge<'_, '_> {
         if folds >= MAX_FOLDS {
             return Ok(Text::Remove);
         }
-        let fate = match self.unfolded(&unpacked.text, found, folds + 1)? {
-            Text::Keep if unpacked.more => Text::Whole(unpacked.text.clone()),
-            fate => fate,
-        };
+        let mut fate = self.unfolded(&unpacked.text, found, folds + 1)?;
+        if fate == Text::Keep && unpacked.more {
+            fate = Text::Whole(unpacked.text.clone());
+        }
         Ok(rewrap(fate, &unpacked.text, |new| {
             finish(pack_base64(flavour, unpacked.coding, new))
         }))
@@ -327,10 +327,10 @@ impl Judge<'_, '_> {
                     return Ok(());
                 }
                 Opened::Text(flavour, unpacked) => {
-                    let fate = match self.below(&unpacked.text, found, folds)? {
-                        Text::Keep if unpacked.more => Text::Whole(unpacked.text.clone()),
-                        fate => fate,
-                    };
+                    let mut fate = self.below(&unpacked.text, found, folds)?;
+                    if fate == Text::Keep && unpacked.more {
+                        fate = Text::Whole(unpacked.text.clone());
+                    }
                     patches.extend(patch(fate, &unpacked.text, range, |new| {
                         pack_base64(flavour, unpacked.coding, new)
                     }));

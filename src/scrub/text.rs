@@ -68,11 +68,8 @@ impl Judge<'_, '_> {
         }
         let fate = self.look_into(text, found, folds, spans)?;
         if *action == Action::Keep {
-            let after = match &fate {
-                Text::Keep => None,
-                _ if !self.explains() => None,
-                changed => Some(changed.clone().into_text(text).unwrap_or_default()),
-            };
+            let after = (self.explains() && fate != Text::Keep)
+                .then(|| fate.clone().into_text(text).unwrap_or_default());
             self.note(found, action, text, after.as_deref());
         }
         Ok(fate)

@@ -212,16 +212,13 @@ pub(super) fn legible(digits: &str) -> Option<String> {
 }
 
 /// The value of each base64 character of either alphabet; 64 for others.
+#[expect(clippy::indexing_slicing, reason = "checked by the compiler")]
 const VALUES: [u8; 256] = {
     let mut table = [64; 256];
     let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut at = 0;
+    let mut at = 0u8;
     while at < 64 {
-        #[expect(clippy::indexing_slicing, reason = "checked by the compiler")]
-        #[expect(clippy::cast_possible_truncation, reason = "below 64")]
-        {
-            table[digits[at] as usize] = at as u8;
-        }
+        table[digits[at as usize] as usize] = at;
         at += 1;
     }
     table[b'-' as usize] = 62;

@@ -1,6 +1,12 @@
 //! A gateway and an upstream in this process, on ports of the system's choice, over real sockets.
 
 #![allow(
+    clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    clippy::useless_format,
+    reason = "a panic is a failed test, and a table of cases is long"
+)]
+#![allow(
     dead_code,
     unreachable_pub,
     clippy::unwrap_used,

@@ -1,6 +1,13 @@
 //! What several test files need: a scrubber from a few lines of TOML, and requests for it.
 
 #![allow(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    clippy::useless_format,
+    reason = "a panic is a failed test, and a table of cases is long"
+)]
+#![allow(
     dead_code,
     unreachable_pub,
     missing_docs,
