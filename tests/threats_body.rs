@@ -1,7 +1,11 @@
 //! Attacks on the reading of bodies: identities hidden in shapes, keys, encodings, numbers and
 //! letters; and ordinary values that must survive.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may unwrap")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may unwrap"
+)]
 
 mod support;
 mod threats_support;
@@ -35,7 +39,12 @@ impl Holes {
     }
 
     fn none(self) {
-        assert!(self.0.is_empty(), "{} holes:\n{}", self.0.len(), self.0.join("\n"));
+        assert!(
+            self.0.is_empty(),
+            "{} holes:\n{}",
+            self.0.len(),
+            self.0.join("\n")
+        );
     }
 }
 
@@ -68,12 +77,18 @@ fn disguises(canary: &str) -> Vec<(&'static str, String)> {
         ("json cut", json[..json.len() - 1].to_owned()),
         ("json lines", format!("{json}\n{json}")),
         ("json with a comment", format!("/* c */{json}")),
-        ("json spaced", format!("  {{ \"note\" : {} }} ", quoted(canary))),
+        (
+            "json spaced",
+            format!("  {{ \"note\" : {} }} ", quoted(canary)),
+        ),
         ("json in text", format!("payload={json};")),
         ("base64", b64(canary)),
         ("base64 no pad", base64(canary, false, false)),
         ("base64url", base64(format!("??>>{canary}"), true, true)),
-        ("base64url no pad", base64(format!("??>>{canary}"), true, false)),
+        (
+            "base64url no pad",
+            base64(format!("??>>{canary}"), true, false),
+        ),
         ("base64 json", b64(&json)),
         ("base64 of base64", b64(b64(canary))),
         ("base64 of base64 of base64", b64(b64(b64(canary)))),
@@ -82,28 +97,89 @@ fn disguises(canary: &str) -> Vec<(&'static str, String)> {
         ("base64 in text", format!("blob: {} end", b64(canary))),
         ("base64 with a prefix", format!("RS_ENC_v3_{}", b64(canary))),
         ("base64 glued to a word", format!("token{}", b64(canary))),
-        ("base64 glued to four letters", format!("sess{}", b64(canary))),
-        ("base64 glued to 70 letters", format!("{}{}", "x".repeat(70), b64(canary))),
-        ("base64 after a long id", format!("{}:{}", "a1b2c3d4".repeat(12), b64(canary))),
-        ("base64 with dots", format!("a.{}.b", b64(canary).trim_end_matches('='))),
+        (
+            "base64 glued to four letters",
+            format!("sess{}", b64(canary)),
+        ),
+        (
+            "base64 glued to 70 letters",
+            format!("{}{}", "x".repeat(70), b64(canary)),
+        ),
+        (
+            "base64 after a long id",
+            format!("{}:{}", "a1b2c3d4".repeat(12), b64(canary)),
+        ),
+        (
+            "base64 with dots",
+            format!("a.{}.b", b64(canary).trim_end_matches('=')),
+        ),
         ("base64 reversed", b64(canary).chars().rev().collect()),
-        ("base64 broken over lines", b64(format!("{canary} and some more words to make it long")).as_bytes().chunks(20).map(|c| String::from_utf8_lossy(c).into_owned()).collect::<Vec<_>>().join("\r\n")),
+        (
+            "base64 broken over lines",
+            b64(format!("{canary} and some more words to make it long"))
+                .as_bytes()
+                .chunks(20)
+                .map(|c| String::from_utf8_lossy(c).into_owned())
+                .collect::<Vec<_>>()
+                .join("\r\n"),
+        ),
         ("base64 with a zero byte", b64(format!("{canary}\0"))),
-        ("base64 of bytes with text", b64([&[8, 1, 0x12, canary.len() as u8][..], canary.as_bytes(), &[0xff, 0xfe]].concat())),
-        ("base64 of utf-16", b64(canary.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>())),
-        ("base64 of utf-16 be", b64(canary.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>())),
-        ("base64 sloppy padding", format!("{}===", base64(canary, false, false))),
-        ("base64 of latin-1", b64([canary.as_bytes(), b" caf\xe9"].concat())),
-        ("data url", format!("data:text/plain;base64,{}", b64(canary))),
-        ("data url plain", format!("data:text/plain,{}", percent(canary))),
+        (
+            "base64 of bytes with text",
+            b64([
+                &[8, 1, 0x12, canary.len() as u8][..],
+                canary.as_bytes(),
+                &[0xff, 0xfe],
+            ]
+            .concat()),
+        ),
+        (
+            "base64 of utf-16",
+            b64(canary
+                .encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect::<Vec<_>>()),
+        ),
+        (
+            "base64 of utf-16 be",
+            b64(canary
+                .encode_utf16()
+                .flat_map(u16::to_be_bytes)
+                .collect::<Vec<_>>()),
+        ),
+        (
+            "base64 sloppy padding",
+            format!("{}===", base64(canary, false, false)),
+        ),
+        (
+            "base64 of latin-1",
+            b64([canary.as_bytes(), b" caf\xe9"].concat()),
+        ),
+        (
+            "data url",
+            format!("data:text/plain;base64,{}", b64(canary)),
+        ),
+        (
+            "data url plain",
+            format!("data:text/plain,{}", percent(canary)),
+        ),
         ("gzip in base64", b64(gzip(canary))),
         ("gzip in base64url", base64(gzip(canary), true, false)),
         ("zlib in base64", b64(zlib(canary))),
-        ("gzip in base64 cut", b64(&gzip(format!("{canary} {}", "lorem ipsum dolor sit amet ".repeat(3)))[..30])),
+        (
+            "gzip in base64 cut",
+            b64(&gzip(format!(
+                "{canary} {}",
+                "lorem ipsum dolor sit amet ".repeat(3)
+            ))[..30]),
+        ),
         ("gzip of gzip", b64(gzip(gzip(canary)))),
         ("gzip of base64", b64(gzip(b64(canary)))),
         ("gzip header", b64(gzip_named(canary, b"harmless words"))),
-        ("gzip members", b64([gzip("harmless "), gzip(canary)].concat())),
+        (
+            "gzip members",
+            b64([gzip("harmless "), gzip(canary)].concat()),
+        ),
         ("hex", hex(canary)),
         ("hex upper", hex(canary).to_uppercase()),
         ("hex 0x", format!("0x{}", hex(canary))),
@@ -112,40 +188,142 @@ fn disguises(canary: &str) -> Vec<(&'static str, String)> {
         ("percent all", percent_all(canary)),
         ("percent twice", percent(&percent(canary))),
         ("percent thrice", percent(&percent(&percent(canary)))),
-        ("percent with broken utf-8", format!("{}%ff", percent(canary))),
-        ("percent with a lone sign", format!("100% {}", percent(canary))),
+        (
+            "percent with broken utf-8",
+            format!("{}%ff", percent(canary)),
+        ),
+        (
+            "percent with a lone sign",
+            format!("100% {}", percent(canary)),
+        ),
         ("query", format!("a=1&note={}", percent(canary))),
         ("query marked", format!("?note={}", percent(canary))),
-        ("query twice", format!("q={}", percent(&format!("note={}", percent(canary))))),
-        ("query broken", format!("a=1;note={}&b=%zz", percent(canary))),
-        ("url", format!("https://shop.example/?note={}", percent(canary))),
-        ("url in url", format!("https://a.example/?redirect={}", percent(&format!("https://b.example/?email={}", percent(canary))))),
-        ("url fragment", format!("https://a.example/#note={}", percent(canary))),
-        ("url path", format!("https://a.example/u/{}/x", percent(canary))),
+        (
+            "query twice",
+            format!("q={}", percent(&format!("note={}", percent(canary)))),
+        ),
+        (
+            "query broken",
+            format!("a=1;note={}&b=%zz", percent(canary)),
+        ),
+        (
+            "url",
+            format!("https://shop.example/?note={}", percent(canary)),
+        ),
+        (
+            "url in url",
+            format!(
+                "https://a.example/?redirect={}",
+                percent(&format!("https://b.example/?email={}", percent(canary)))
+            ),
+        ),
+        (
+            "url fragment",
+            format!("https://a.example/#note={}", percent(canary)),
+        ),
+        (
+            "url path",
+            format!("https://a.example/u/{}/x", percent(canary)),
+        ),
         ("relative url", format!("/u/x?note={}", percent(canary))),
-        ("url of base64", format!("https://a.example/?d={}", base64(canary, true, false))),
-        ("sentence with url", format!("see https://a.example/?d={} now", percent(canary))),
-        ("quoted-printable", canary.replace('=', "=3D").replace('@', "=40").replace('.', "=2E")),
-        ("jwt", format!("{}.{}.c2lnbmF0dXJlX29mX2l0", base64("{\"alg\":\"HS256\",\"typ\":\"JWT\"}", true, false), base64(format!("{{\"sub\":\"1\",\"note\":{}}}", quoted(canary)), true, false))),
-        ("jwt in text", format!("Bearer {}.{}.c2lnbmF0dXJlX29mX2l0", base64("{\"alg\":\"none\"}", true, false), base64(format!("{{\"note\":{}}}", quoted(canary)), true, false))),
+        (
+            "url of base64",
+            format!("https://a.example/?d={}", base64(canary, true, false)),
+        ),
+        (
+            "sentence with url",
+            format!("see https://a.example/?d={} now", percent(canary)),
+        ),
+        (
+            "quoted-printable",
+            canary
+                .replace('=', "=3D")
+                .replace('@', "=40")
+                .replace('.', "=2E"),
+        ),
+        (
+            "jwt",
+            format!(
+                "{}.{}.c2lnbmF0dXJlX29mX2l0",
+                base64("{\"alg\":\"HS256\",\"typ\":\"JWT\"}", true, false),
+                base64(
+                    format!("{{\"sub\":\"1\",\"note\":{}}}", quoted(canary)),
+                    true,
+                    false
+                )
+            ),
+        ),
+        (
+            "jwt in text",
+            format!(
+                "Bearer {}.{}.c2lnbmF0dXJlX29mX2l0",
+                base64("{\"alg\":\"none\"}", true, false),
+                base64(format!("{{\"note\":{}}}", quoted(canary)), true, false)
+            ),
+        ),
         ("markup", format!("<a href=\"mailto:{canary}\">x</a>")),
         ("angle brackets", format!("<{canary}>")),
         ("tabs", canary.replace(' ', "\t")),
         ("no-break blanks", canary.replace(' ', "\u{a0}")),
         ("full-width", canary.chars().map(wide).collect()),
-        ("full-width signs", canary.replace('@', "＠").replace('.', "．").replace('+', "＋")),
+        (
+            "full-width signs",
+            canary
+                .replace('@', "＠")
+                .replace('.', "．")
+                .replace('+', "＋"),
+        ),
         ("mathematical", canary.chars().map(bold).collect()),
-        ("zero-width", canary.chars().flat_map(|c| [c, '\u{200b}']).collect()),
-        ("soft hyphens", canary.chars().flat_map(|c| [c, '\u{ad}']).collect()),
+        (
+            "zero-width",
+            canary.chars().flat_map(|c| [c, '\u{200b}']).collect(),
+        ),
+        (
+            "soft hyphens",
+            canary.chars().flat_map(|c| [c, '\u{ad}']).collect(),
+        ),
         ("direction marks", format!("\u{202e}{canary}\u{202c}")),
-        ("joiners", canary.chars().flat_map(|c| [c, '\u{2060}']).collect()),
-        ("entities", canary.chars().map(|c| format!("&#{};", c as u32)).collect()),
-        ("hex entities", canary.chars().map(|c| format!("&#x{:x};", c as u32)).collect()),
-        ("named entity", canary.replace('@', "&commat;").replace('.', "&period;")),
-        ("escaped twice", canary.chars().map(|c| format!("\\u{:04x}", c as u32)).collect()),
-        ("escaped thrice", canary.chars().map(|c| format!("\\\\u{:04x}", c as u32)).collect()),
+        (
+            "joiners",
+            canary.chars().flat_map(|c| [c, '\u{2060}']).collect(),
+        ),
+        (
+            "entities",
+            canary.chars().map(|c| format!("&#{};", c as u32)).collect(),
+        ),
+        (
+            "hex entities",
+            canary
+                .chars()
+                .map(|c| format!("&#x{:x};", c as u32))
+                .collect(),
+        ),
+        (
+            "named entity",
+            canary.replace('@', "&commat;").replace('.', "&period;"),
+        ),
+        (
+            "escaped twice",
+            canary
+                .chars()
+                .map(|c| format!("\\u{:04x}", c as u32))
+                .collect(),
+        ),
+        (
+            "escaped thrice",
+            canary
+                .chars()
+                .map(|c| format!("\\\\u{:04x}", c as u32))
+                .collect(),
+        ),
         ("escaped at", canary.replace('@', "\\u0040")),
-        ("hex escapes", canary.chars().map(|c| format!("\\x{:02x}", c as u32)).collect()),
+        (
+            "hex escapes",
+            canary
+                .chars()
+                .map(|c| format!("\\x{:02x}", c as u32))
+                .collect(),
+        ),
     ];
     // JSON in JSON, to the bound and beyond it.
     let mut text = json;
@@ -196,7 +374,11 @@ fn no_disguise_gets_a_value_through() {
     let mut holes = Holes::default();
     for canary in CANARIES {
         for (what, text) in disguises(canary) {
-            holes.check(&s, &format!("{canary} as {what}"), &event("note", &quoted(&text)));
+            holes.check(
+                &s,
+                &format!("{canary} as {what}"),
+                &event("note", &quoted(&text)),
+            );
         }
     }
     holes.none();
@@ -217,9 +399,17 @@ fn no_disguise_gets_through_in_lists_and_depths() {
         }
         // As a key, as the event's name, as a protocol field, beside the event.
         holes.check(&s, &format!("key {what}"), &event(&text, "1"));
-        holes.check(&s, &format!("event name {what}"), &format!("{{\"event\":{q},\"properties\":{{}}}}"));
+        holes.check(
+            &s,
+            &format!("event name {what}"),
+            &format!("{{\"event\":{q},\"properties\":{{}}}}"),
+        );
         holes.check(&s, &format!("insert id {what}"), &event("$insert_id", &q));
-        holes.check(&s, &format!("beside {what}"), &format!("{{\"event\":\"x\",{q}:{q},\"properties\":{{}}}}"));
+        holes.check(
+            &s,
+            &format!("beside {what}"),
+            &format!("{{\"event\":\"x\",{q}:{q},\"properties\":{{}}}}"),
+        );
     }
     holes.none();
 }
@@ -229,12 +419,37 @@ fn escapes_of_json_hide_nothing() {
     let s = builtin("default");
     let mut holes = Holes::default();
     for canary in CANARIES {
-        let escaped: String = canary.chars().map(|c| format!("\\u{:04X}", c as u32)).collect();
-        holes.check(&s, "escaped value", &event("note", &format!("\"{escaped}\"")));
-        holes.check(&s, "escaped key", &format!("{{\"event\":\"x\",\"properties\":{{\"{escaped}\":1}}}}"));
-        let half: String = canary.chars().enumerate().map(|(i, c)| if i % 2 == 0 { c.to_string() } else { format!("\\u{:04x}", c as u32) }).collect();
+        let escaped: String = canary
+            .chars()
+            .map(|c| format!("\\u{:04X}", c as u32))
+            .collect();
+        holes.check(
+            &s,
+            "escaped value",
+            &event("note", &format!("\"{escaped}\"")),
+        );
+        holes.check(
+            &s,
+            "escaped key",
+            &format!("{{\"event\":\"x\",\"properties\":{{\"{escaped}\":1}}}}"),
+        );
+        let half: String = canary
+            .chars()
+            .enumerate()
+            .map(|(i, c)| {
+                if i % 2 == 0 {
+                    c.to_string()
+                } else {
+                    format!("\\u{:04x}", c as u32)
+                }
+            })
+            .collect();
         holes.check(&s, "half escaped", &event("note", &format!("\"{half}\"")));
-        holes.check(&s, "lone surrogate beside", &event("note", &format!("\"\\ud83d {canary} \\udc00\"")));
+        holes.check(
+            &s,
+            "lone surrogate beside",
+            &event("note", &format!("\"\\ud83d {canary} \\udc00\"")),
+        );
     }
     holes.none();
 }
@@ -255,7 +470,12 @@ fn every_copy_of_a_duplicate_is_judged() {
         holes.check(&s, "duplicate", text);
     }
     for key in ["first_name", "email", "distinct_id", "$email", "$name"] {
-        let text = format!(r#"{{"event":"x","properties":{{"{key}":"one canary","{key}":"two canary","{}":"three canary"}}}}"#, key.chars().map(|c| format!("\\u{:04x}", c as u32)).collect::<String>());
+        let text = format!(
+            r#"{{"event":"x","properties":{{"{key}":"one canary","{key}":"two canary","{}":"three canary"}}}}"#,
+            key.chars()
+                .map(|c| format!("\\u{:04x}", c as u32))
+                .collect::<String>()
+        );
         let out = body(&s, &track(&text));
         assert!(!out.contains("canary"), "{key}: {out}");
     }
@@ -268,9 +488,18 @@ fn spellings(words: &[&str]) -> Vec<String> {
     let camel: String = words
         .iter()
         .enumerate()
-        .map(|(at, w)| if at == 0 { (*w).to_owned() } else { w[..1].to_uppercase() + &w[1..] })
+        .map(|(at, w)| {
+            if at == 0 {
+                (*w).to_owned()
+            } else {
+                w[..1].to_uppercase() + &w[1..]
+            }
+        })
         .collect();
-    let title: Vec<String> = words.iter().map(|w| w[..1].to_uppercase() + &w[1..]).collect();
+    let title: Vec<String> = words
+        .iter()
+        .map(|w| w[..1].to_uppercase() + &w[1..])
+        .collect();
     vec![
         snake.clone(),
         camel.clone(),
@@ -296,7 +525,10 @@ fn spellings(words: &[&str]) -> Vec<String> {
         format!("user_{snake}"),
         format!("customer.{snake}"),
         format!("__{snake}__"),
-        snake.chars().map(|c| format!("\\u{:04x}", c as u32)).collect(),
+        snake
+            .chars()
+            .map(|c| format!("\\u{:04x}", c as u32))
+            .collect(),
     ]
 }
 
@@ -335,7 +567,12 @@ fn keys_are_compared_after_normalisation() {
             }
         }
     }
-    assert!(holes.is_empty(), "{} holes:\n{}", holes.len(), holes.join("\n"));
+    assert!(
+        holes.is_empty(),
+        "{} holes:\n{}",
+        holes.len(),
+        holes.join("\n")
+    );
 }
 
 #[test]
@@ -367,24 +604,44 @@ fn numbers_are_checked_as_text() {
             }
         }
     }
-    for (key, number) in [("phone", "14155550137"), ("phone", "1.4155550137e10"), ("user_id", "48151623"), ("$phone", "4155550137")] {
+    for (key, number) in [
+        ("phone", "14155550137"),
+        ("phone", "1.4155550137e10"),
+        ("user_id", "48151623"),
+        ("$phone", "4155550137"),
+    ] {
         let out = body(&s, &track(&event(key, number)));
         if out.contains(number) {
             holes.push(format!("{key}: {number}"));
         }
     }
-    assert!(holes.is_empty(), "{} holes:\n{}", holes.len(), holes.join("\n"));
+    assert!(
+        holes.is_empty(),
+        "{} holes:\n{}",
+        holes.len(),
+        holes.join("\n")
+    );
 }
 
 #[test]
 fn no_private_token_of_a_library_is_forgeable() {
     let s = scrubber(&keep_but(""));
-    for key in ["$serde_json::private::Number", "$serde_json::private::RawValue", "$__toml_private_datetime"] {
+    for key in [
+        "$serde_json::private::Number",
+        "$serde_json::private::RawValue",
+        "$__toml_private_datetime",
+    ] {
         let text = event(key, "\"1, \\\"x\\\": 2\"");
         assert_eq!(body(&s, &track(&text)), text);
     }
     let d = builtin("default");
-    let out = body(&d, &track(&event("$serde_json::private::Number", "\"jane.roe@example.com\"")));
+    let out = body(
+        &d,
+        &track(&event(
+            "$serde_json::private::Number",
+            "\"jane.roe@example.com\"",
+        )),
+    );
     assert!(!out.contains("jane"), "{out}");
 }
 
@@ -395,13 +652,25 @@ fn ids_in_urls_and_tokens_do_not_leave() {
     let mut holes = Vec::new();
     for key in ["$current_url", "url", "note", "page", "link"] {
         for (secret, url) in [
-            ("48151623", "https://shop.example/users/48151623/edit".to_owned()),
-            ("48151623", "https://shop.example/?user_id=48151623".to_owned()),
+            (
+                "48151623",
+                "https://shop.example/users/48151623/edit".to_owned(),
+            ),
+            (
+                "48151623",
+                "https://shop.example/?user_id=48151623".to_owned(),
+            ),
             ("48151623", "/users/48151623?x=1".to_owned()),
-            ("tok_secret_9f8e7d6c5b4a", "https://shop.example/reset?token=tok_secret_9f8e7d6c5b4a".to_owned()),
+            (
+                "tok_secret_9f8e7d6c5b4a",
+                "https://shop.example/reset?token=tok_secret_9f8e7d6c5b4a".to_owned(),
+            ),
             (jwt, format!("https://shop.example/cb#access_token={jwt}")),
             (jwt, format!("go to {jwt} now")),
-            ("hunter2pass", "https://jane:hunter2pass@shop.example/".to_owned()),
+            (
+                "hunter2pass",
+                "https://jane:hunter2pass@shop.example/".to_owned(),
+            ),
         ] {
             let out = body(&s, &track(&event(key, &quoted(&url))));
             if out.contains(secret) {
@@ -409,7 +678,12 @@ fn ids_in_urls_and_tokens_do_not_leave() {
             }
         }
     }
-    assert!(holes.is_empty(), "{} holes:\n{}", holes.len(), holes.join("\n"));
+    assert!(
+        holes.is_empty(),
+        "{} holes:\n{}",
+        holes.len(),
+        holes.join("\n")
+    );
 }
 
 #[test]
@@ -417,17 +691,31 @@ fn identities_in_group_names_profiles_and_lists() {
     let s = builtin("default");
     let mut holes = Holes::default();
     for (path, text) in [
-        ("/engage", r#"[{"$token":"t","$distinct_id":"1","$set":{"jane.roe@example.com":1,"note":"jane.roe@example.com"}}]"#),
-        ("/engage", r#"[{"$token":"t","$distinct_id":"jane.roe@example.com","$append":{"list":"jane.roe@example.com"}}]"#),
-        ("/engage", r#"[{"$token":"t","$distinct_id":"1","$unset":["jane.roe@example.com"]}]"#),
-        ("/groups", r#"[{"$token":"t","$group_key":"jane.roe@example.com","$group_id":"jane.roe@example.com","$set":{}}]"#),
+        (
+            "/engage",
+            r#"[{"$token":"t","$distinct_id":"1","$set":{"jane.roe@example.com":1,"note":"jane.roe@example.com"}}]"#,
+        ),
+        (
+            "/engage",
+            r#"[{"$token":"t","$distinct_id":"jane.roe@example.com","$append":{"list":"jane.roe@example.com"}}]"#,
+        ),
+        (
+            "/engage",
+            r#"[{"$token":"t","$distinct_id":"1","$unset":["jane.roe@example.com"]}]"#,
+        ),
+        (
+            "/groups",
+            r#"[{"$token":"t","$group_key":"jane.roe@example.com","$group_id":"jane.roe@example.com","$set":{}}]"#,
+        ),
     ] {
         let mut request = track(text);
         request.path = path;
         if let Outcome::Forward(clean) = send(&s, &request) {
             let hits = found(clean.body());
             if !hits.is_empty() {
-                holes.0.push(format!("{path}: {}", String::from_utf8_lossy(clean.body())));
+                holes
+                    .0
+                    .push(format!("{path}: {}", String::from_utf8_lossy(clean.body())));
             }
         }
     }
@@ -498,7 +786,11 @@ fn odd_documents_are_refused() {
             "{\"a\":\"\\".into(),
             "{1:2}".into(),
             "{null:2}".into(),
-            format!("{{\"event\":\"x\",\"a\":{}1{}}}", "[".repeat(128), "]".repeat(128)),
+            format!(
+                "{{\"event\":\"x\",\"a\":{}1{}}}",
+                "[".repeat(128),
+                "]".repeat(128)
+            ),
             format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)),
             "[".repeat(100_000),
             "{\"a\":".repeat(100_000),
@@ -512,7 +804,13 @@ fn odd_documents_are_refused() {
 #[test]
 fn depth_is_exact() {
     let s = scrubber(&keep_but(""));
-    let nest = |depth: usize| format!("{{\"event\":\"x\",\"a\":{}1{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+    let nest = |depth: usize| {
+        format!(
+            "{{\"event\":\"x\",\"a\":{}1{}}}",
+            "[".repeat(depth - 1),
+            "]".repeat(depth - 1)
+        )
+    };
     assert_eq!(body(&s, &track(&nest(128))), nest(128));
     assert!(body(&s, &track(&nest(129))).starts_with("(refused"));
 }
@@ -534,7 +832,10 @@ fn text_is_utf_8_or_refused() {
     ] {
         let mut request = track("");
         request.body = bytes;
-        assert!(matches!(send(&s, &request), Outcome::Refuse(_)), "{bytes:?}");
+        assert!(
+            matches!(send(&s, &request), Outcome::Refuse(_)),
+            "{bytes:?}"
+        );
     }
     // Escaped lone surrogates leave as they came.
     let text = event("a", "\"\\ud83d x \\uDE00 \\ud83d\\ude00\"");
@@ -629,5 +930,10 @@ fn ordinary_values_survive_byte_for_byte() {
             lost.push(format!("{text}\n -> {out}"));
         }
     }
-    assert!(lost.is_empty(), "{} changed:\n{}", lost.len(), lost.join("\n"));
+    assert!(
+        lost.is_empty(),
+        "{} changed:\n{}",
+        lost.len(),
+        lost.join("\n")
+    );
 }

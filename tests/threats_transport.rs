@@ -1,7 +1,12 @@
 //! Attacks in transport: identities in header fields, targets and answers, over real sockets, with
 //! the built-in catalog and policy; and what logs, metrics and errors say of them.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::zombie_processes, reason = "tests may unwrap")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::zombie_processes,
+    reason = "tests may unwrap"
+)]
 
 mod door_support;
 mod threats_support;
@@ -29,7 +34,8 @@ fn mixpanel(up: &Upstream) -> Gate {
         config.gateway.listen = vec!["127.0.0.1:0".parse().unwrap()];
         config.upstream_overrides = vec![("mixpanel".into(), url.clone())];
         let text = tamis::policy::builtin("default").unwrap().1;
-        let (policy, _) = CompiledPolicy::load("default.toml", text).unwrap_or_else(|d| panic!("{d}"));
+        let (policy, _) =
+            CompiledPolicy::load("default.toml", text).unwrap_or_else(|d| panic!("{d}"));
         let vendors = tamis::catalog::load::builtin().unwrap_or_else(|d| panic!("{d}"));
         let vendors = vendors.into_iter().map(Arc::new).collect();
         let scrubber = Scrubber::new(Arc::new(policy), vendors, &SecretKey::new([7; 32]));
@@ -38,13 +44,19 @@ fn mixpanel(up: &Upstream) -> Gate {
 }
 
 fn request(head: &str, fields: &str, body: &str) -> String {
-    format!("{head} HTTP/1.1\r\nhost: gate\r\n{fields}content-length: {}\r\n\r\n{body}", body.len())
+    format!(
+        "{head} HTTP/1.1\r\nhost: gate\r\n{fields}content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 /// The names of the fields of a message, in order.
 fn names(message: &str) -> Vec<String> {
     let head = message.split("\r\n\r\n").next().unwrap();
-    head.lines().skip(1).map(|l| l.split(':').next().unwrap().to_ascii_lowercase()).collect()
+    head.lines()
+        .skip(1)
+        .map(|l| l.split(':').next().unwrap().to_ascii_lowercase())
+        .collect()
 }
 
 #[test]
@@ -78,7 +90,14 @@ fn exactly_the_allowed_fields_reach_the_vendor() {
     have.sort();
     assert_eq!(
         have,
-        ["accept", "accept-encoding", "content-length", "content-type", "host", "user-agent"],
+        [
+            "accept",
+            "accept-encoding",
+            "content-length",
+            "content-type",
+            "host",
+            "user-agent"
+        ],
         "{sent}"
     );
     for bad in ["jane", "203.0", "6478", "de-LI", "0137", "gate"] {
@@ -91,7 +110,11 @@ fn exactly_the_allowed_fields_reach_the_vendor() {
 fn no_allowed_field_can_be_made_to_carry_an_identity() {
     let up = good();
     let gate = mixpanel(&up);
-    let jwt = format!("{}.{}.c2lnbmF0dXJl", base64("{\"alg\":\"HS256\"}", true, false), base64("{\"sub\":\"4155550137\"}", true, false));
+    let jwt = format!(
+        "{}.{}.c2lnbmF0dXJl",
+        base64("{\"alg\":\"HS256\"}", true, false),
+        base64("{\"sub\":\"4155550137\"}", true, false)
+    );
     for fields in [
         format!("accept: {EMAIL}\r\n"),
         "accept: jane.roe/example.com\r\n".into(),
@@ -107,23 +130,41 @@ fn no_allowed_field_can_be_made_to_carry_an_identity() {
         format!("user-agent: Mozilla/5.0 (compatible; +mailto:{EMAIL}) Chrome/126.0\r\n"),
         format!("user-agent: {}\r\n", b64(EMAIL)),
         format!("user-agent: Chrome/4155550137\r\n"),
-        format!("authorization: Basic {}\r\n", b64(format!("{EMAIL}:secret"))),
-        format!("authorization: Basic {}\r\n", b64(format!("secret:{EMAIL}"))),
+        format!(
+            "authorization: Basic {}\r\n",
+            b64(format!("{EMAIL}:secret"))
+        ),
+        format!(
+            "authorization: Basic {}\r\n",
+            b64(format!("secret:{EMAIL}"))
+        ),
         format!("authorization: Bearer {jwt}\r\n"),
         format!("authorization: bearer  {jwt}\r\n"),
         format!("authorization: {EMAIL}\r\n"),
         format!("authorization: Basic {}\r\n", b64(CARD)),
         format!("x-{}: 1\r\n", "jane.roe"),
     ] {
-        for path in ["/mixpanel/track", "/mixpanel/import", "/mixpanel/engage", "/mixpanel/flags"] {
-            let fields = if fields.starts_with("content-type") { fields.clone() } else { format!("{fields}content-type: application/json\r\n") };
+        for path in [
+            "/mixpanel/track",
+            "/mixpanel/import",
+            "/mixpanel/engage",
+            "/mixpanel/flags",
+        ] {
+            let fields = if fields.starts_with("content-type") {
+                fields.clone()
+            } else {
+                format!("{fields}content-type: application/json\r\n")
+            };
             let body = if path.ends_with("flags") { "{}" } else { GOOD };
             let mut client = Client::new(gate.addr);
             client.send(request(&format!("POST {path}"), &fields, body));
             let _ = client.answer();
             if let Ok(sent) = up.seen.try_recv() {
                 assert!(found(sent.as_bytes()).is_empty(), "{fields} -> {sent}");
-                assert!(!sent.contains("jane") && !sent.contains(&jwt), "{fields} -> {sent}");
+                assert!(
+                    !sent.contains("jane") && !sent.contains(&jwt),
+                    "{fields} -> {sent}"
+                );
             }
         }
     }
@@ -133,16 +174,30 @@ fn no_allowed_field_can_be_made_to_carry_an_identity() {
 fn the_vendors_key_passes_where_the_vendor_needs_it() {
     let up = good();
     let gate = mixpanel(&up);
-    for user in ["1ab70ken0123456789abcdef01234567:", "tamis-ci.a1b2c3.mp-service-account:Zs9dKq2LmN7pXw4RtYv8"] {
+    for user in [
+        "1ab70ken0123456789abcdef01234567:",
+        "tamis-ci.a1b2c3.mp-service-account:Zs9dKq2LmN7pXw4RtYv8",
+    ] {
         let basic = format!("authorization: Basic {}", b64(user));
         let mut client = Client::new(gate.addr);
-        client.send(request("POST /mixpanel/import", &format!("{basic}\r\ncontent-type: application/json\r\n"), GOOD));
+        client.send(request(
+            "POST /mixpanel/import",
+            &format!("{basic}\r\ncontent-type: application/json\r\n"),
+            GOOD,
+        ));
         assert_eq!(status(&client.answer()), 200);
         let sent = up.seen.recv().unwrap();
         assert!(sent.contains(&basic), "{sent}");
-        client.send(request("POST /mixpanel/track", &format!("{basic}\r\ncontent-type: application/json\r\n"), GOOD));
+        client.send(request(
+            "POST /mixpanel/track",
+            &format!("{basic}\r\ncontent-type: application/json\r\n"),
+            GOOD,
+        ));
         assert_eq!(status(&client.answer()), 200);
-        assert!(!up.seen.recv().unwrap().contains("authorization"), "only where it is needed");
+        assert!(
+            !up.seen.recv().unwrap().contains("authorization"),
+            "only where it is needed"
+        );
     }
 }
 
@@ -175,7 +230,11 @@ fn targets_carry_no_identity() {
         (404, "/".into()),
     ] {
         let mut client = Client::new(gate.addr);
-        client.send(request(&format!("POST {target}"), "content-type: application/json\r\n", GOOD));
+        client.send(request(
+            &format!("POST {target}"),
+            "content-type: application/json\r\n",
+            GOOD,
+        ));
         let answer = client.answer();
         assert_eq!(status(&answer), want, "{target}: {answer}");
         assert!(!answer.contains("jane"), "{answer}");
@@ -187,9 +246,17 @@ fn targets_carry_no_identity() {
     }
     assert!(up.seen.try_recv().is_err(), "nothing of it went upstream");
     // A path segment that the catalog names is judged.
-    for segment in [percent(EMAIL), b64(EMAIL).trim_end_matches('=').to_owned(), EMAIL.to_owned()] {
+    for segment in [
+        percent(EMAIL),
+        b64(EMAIL).trim_end_matches('=').to_owned(),
+        EMAIL.to_owned(),
+    ] {
         let mut client = Client::new(gate.addr);
-        client.send(request(&format!("POST /mixpanel/flags/{segment}/first-time-events"), "content-type: application/json\r\n", "{\"project_id\":1}"));
+        client.send(request(
+            &format!("POST /mixpanel/flags/{segment}/first-time-events"),
+            "content-type: application/json\r\n",
+            "{\"project_id\":1}",
+        ));
         let _ = client.answer();
         if let Ok(sent) = up.seen.try_recv() {
             assert!(found(sent.as_bytes()).is_empty(), "{segment}: {sent}");
@@ -218,14 +285,25 @@ fn answers_carry_nothing_that_acts_on_the_clients_origin() {
     });
     let gate = mixpanel(&up);
     let mut client = Client::new(gate.addr);
-    client.send(request("POST /mixpanel/track", "content-type: application/json\r\norigin: https://shop.example\r\n", GOOD));
+    client.send(request(
+        "POST /mixpanel/track",
+        "content-type: application/json\r\norigin: https://shop.example\r\n",
+        GOOD,
+    ));
     let answer = client.answer();
     assert_eq!(status(&answer), 200);
     assert!(!answer.contains("canary"), "{answer}");
     for name in names(&answer) {
         assert!(
-            matches!(name.as_str(), "content-type" | "content-length" | "vary" | "date" | "cache-control" | "connection")
-                || name.starts_with("access-control-"),
+            matches!(
+                name.as_str(),
+                "content-type"
+                    | "content-length"
+                    | "vary"
+                    | "date"
+                    | "cache-control"
+                    | "connection"
+            ) || name.starts_with("access-control-"),
             "{name} in {answer}"
         );
     }
@@ -257,7 +335,11 @@ fn odd_answers_are_not_handed_on() {
         });
         let gate = mixpanel(&up);
         let mut client = Client::new(gate.addr);
-        client.send(request("POST /mixpanel/track", "content-type: application/json\r\n", GOOD));
+        client.send(request(
+            "POST /mixpanel/track",
+            "content-type: application/json\r\n",
+            GOOD,
+        ));
         let answer = client.answer();
         assert_eq!(status(&answer), 502, "{text:?}: {answer}");
         assert!(!answer.contains("canary"), "{answer}");
@@ -267,7 +349,9 @@ fn odd_answers_are_not_handed_on() {
 /// Every way to be refused or dropped, with canaries all over.
 fn refusals() -> Vec<String> {
     let json = "content-type: application/json\r\n";
-    let evil = format!("{{\"event\":\"{EMAIL}\",\"properties\":{{\"{EMAIL}\":\"{CARD}\",\"distinct_id\":\"{EMAIL}\"}}}}");
+    let evil = format!(
+        "{{\"event\":\"{EMAIL}\",\"properties\":{{\"{EMAIL}\":\"{CARD}\",\"distinct_id\":\"{EMAIL}\"}}}}"
+    );
     let mut all = vec![
         request("POST /mixpanel/track", json, &evil),
         request("POST /mixpanel/track", json, &evil[..evil.len() - 1]),
@@ -275,31 +359,87 @@ fn refusals() -> Vec<String> {
         request("POST /mixpanel/track", json, &format!("\"{EMAIL}\"")),
         request("POST /mixpanel/track", json, EMAIL),
         request("POST /mixpanel/track", json, ""),
-        request("POST /mixpanel/track", &format!("content-type: {EMAIL}\r\n"), &evil),
-        request("POST /mixpanel/track", &format!("{json}content-encoding: {EMAIL}\r\n"), &evil),
-        request("POST /mixpanel/track", &format!("{json}content-encoding: gzip\r\n"), &evil),
-        request("POST /mixpanel/track", "content-type: application/x-www-form-urlencoded\r\n", &format!("data={EMAIL}")),
-        request("POST /mixpanel/track", "content-type: application/x-www-form-urlencoded\r\n", &format!("{EMAIL}=%zz")),
-        request(&format!("POST /mixpanel/track?note={EMAIL}&x=%zz"), json, GOOD),
+        request(
+            "POST /mixpanel/track",
+            &format!("content-type: {EMAIL}\r\n"),
+            &evil,
+        ),
+        request(
+            "POST /mixpanel/track",
+            &format!("{json}content-encoding: {EMAIL}\r\n"),
+            &evil,
+        ),
+        request(
+            "POST /mixpanel/track",
+            &format!("{json}content-encoding: gzip\r\n"),
+            &evil,
+        ),
+        request(
+            "POST /mixpanel/track",
+            "content-type: application/x-www-form-urlencoded\r\n",
+            &format!("data={EMAIL}"),
+        ),
+        request(
+            "POST /mixpanel/track",
+            "content-type: application/x-www-form-urlencoded\r\n",
+            &format!("{EMAIL}=%zz"),
+        ),
+        request(
+            &format!("POST /mixpanel/track?note={EMAIL}&x=%zz"),
+            json,
+            GOOD,
+        ),
         request(&format!("POST /mixpanel/{EMAIL}"), json, &evil),
         request(&format!("POST /{EMAIL}/track"), json, &evil),
         request(&format!("POST /mixpanel//{EMAIL}"), json, &evil),
-        request("POST /mixpanel/track", &format!("{json}origin: https://{EMAIL}\r\n"), &evil),
-        request("POST /mixpanel/track", &format!("{json}expect: {EMAIL}\r\n"), &evil),
-        request("POST /mixpanel/track", &format!("{json}{EMAIL}: x\r\n"), &evil),
-        request("POST /mixpanel/track", &format!("{json}x y: {EMAIL}\r\n"), &evil),
-        request(&format!("{} /mixpanel/track", EMAIL.replace('@', "-")), json, &evil),
+        request(
+            "POST /mixpanel/track",
+            &format!("{json}origin: https://{EMAIL}\r\n"),
+            &evil,
+        ),
+        request(
+            "POST /mixpanel/track",
+            &format!("{json}expect: {EMAIL}\r\n"),
+            &evil,
+        ),
+        request(
+            "POST /mixpanel/track",
+            &format!("{json}{EMAIL}: x\r\n"),
+            &evil,
+        ),
+        request(
+            "POST /mixpanel/track",
+            &format!("{json}x y: {EMAIL}\r\n"),
+            &evil,
+        ),
+        request(
+            &format!("{} /mixpanel/track", EMAIL.replace('@', "-")),
+            json,
+            &evil,
+        ),
         format!("POST /mixpanel/track HTTP/1.1\r\nhost: {EMAIL}\r\ncontent-length: 0\r\n\r\n"),
         format!("POST /mixpanel/track {EMAIL}\r\n\r\n"),
         format!("{EMAIL}\r\n\r\n"),
         format!("POST /mixpanel/track HTTP/1.1\r\nhost: g\r\ncontent-length: {EMAIL}\r\n\r\n"),
         format!("POST /mixpanel/track HTTP/1.1\r\nhost: g\r\ntransfer-encoding: {EMAIL}\r\n\r\n"),
-        format!("POST /mixpanel/track HTTP/1.1\r\nhost: g\r\n{json}transfer-encoding: chunked\r\n\r\n5;{EMAIL}\r\n{{\"a\":\r\n0\r\nx-{EMAIL}: 1\r\n\r\n"),
-        format!("POST /mixpanel/track HTTP/1.1\r\nhost: g\r\n{json}transfer-encoding: chunked\r\n\r\n{EMAIL}\r\n"),
+        format!(
+            "POST /mixpanel/track HTTP/1.1\r\nhost: g\r\n{json}transfer-encoding: chunked\r\n\r\n5;{EMAIL}\r\n{{\"a\":\r\n0\r\nx-{EMAIL}: 1\r\n\r\n"
+        ),
+        format!(
+            "POST /mixpanel/track HTTP/1.1\r\nhost: g\r\n{json}transfer-encoding: chunked\r\n\r\n{EMAIL}\r\n"
+        ),
         format!("GET /mixpanel/track?data={EMAIL} HTTP/1.1\r\nhost: g\r\n\r\n"),
-        format!("GET /mixpanel/{} HTTP/1.1\r\nhost: g\r\n\r\n", "jane.roe@".repeat(3000)),
-        format!("GET /mixpanel/track HTTP/1.1\r\nhost: g\r\nx: {}\r\n\r\n", "jane.roe@".repeat(20_000)),
-        format!("OPTIONS /mixpanel/{EMAIL} HTTP/1.1\r\nhost: g\r\norigin: https://a.example\r\n\r\n"),
+        format!(
+            "GET /mixpanel/{} HTTP/1.1\r\nhost: g\r\n\r\n",
+            "jane.roe@".repeat(3000)
+        ),
+        format!(
+            "GET /mixpanel/track HTTP/1.1\r\nhost: g\r\nx: {}\r\n\r\n",
+            "jane.roe@".repeat(20_000)
+        ),
+        format!(
+            "OPTIONS /mixpanel/{EMAIL} HTTP/1.1\r\nhost: g\r\norigin: https://a.example\r\n\r\n"
+        ),
         format!("CONNECT {EMAIL}:443 HTTP/1.1\r\nhost: {EMAIL}:443\r\n\r\n"),
         format!("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{EMAIL}"),
     ];
@@ -314,7 +454,14 @@ fn logs_metrics_and_errors_hold_no_value() {
     let up = good();
     let state = tempfile::tempdir().unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_tamis"))
-        .args(["run", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--upstream"])
+        .args([
+            "run",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--upstream",
+        ])
         .arg(format!("mixpanel={}", up.url))
         .arg("--state-dir")
         .arg(state.path())
@@ -333,8 +480,14 @@ fn logs_metrics_and_errors_hold_no_value() {
     let mut log = Vec::new();
     let (mut gateway, mut admin) = (None, None);
     while gateway.is_none() || admin.is_none() {
-        let line = lines.recv_timeout(std::time::Duration::from_secs(30)).expect("it starts");
-        let addr = line.split("\"addr\":\"").nth(1).and_then(|r| r.split('"').next()).and_then(|a| a.parse().ok());
+        let line = lines
+            .recv_timeout(std::time::Duration::from_secs(30))
+            .expect("it starts");
+        let addr = line
+            .split("\"addr\":\"")
+            .nth(1)
+            .and_then(|r| r.split('"').next())
+            .and_then(|a| a.parse().ok());
         if line.contains("\"listening\"") && line.contains("admin") {
             admin = addr;
         } else if line.contains("\"listening\"") {
@@ -350,25 +503,39 @@ fn logs_metrics_and_errors_hold_no_value() {
         answers.push_str(&client.rest());
     }
     let mut client = Client::new(admin.unwrap());
-    client.send(format!("GET /metrics HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", admin.unwrap()));
+    client.send(format!(
+        "GET /metrics HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
+        admin.unwrap()
+    ));
     let mut metrics = Vec::new();
     client.stream.read_to_end(&mut metrics).unwrap();
     let metrics = String::from_utf8_lossy(&metrics).into_owned();
     assert!(metrics.contains("tamis_"), "{metrics}");
     let mut client = Client::new(admin.unwrap());
-    client.send(format!("GET /{EMAIL}?{EMAIL} HTTP/1.1\r\nhost: {EMAIL}\r\nconnection: close\r\n\r\n"));
+    client.send(format!(
+        "GET /{EMAIL}?{EMAIL} HTTP/1.1\r\nhost: {EMAIL}\r\nconnection: close\r\n\r\n"
+    ));
     answers.push_str(&client.rest());
     let _ = child.kill();
     let _ = child.wait();
     reader.join().unwrap();
     log.extend(lines.try_iter());
     let log = log.join("\n");
-    assert!(log.contains("\"request\"") || log.contains("DEBUG") || log.contains("TRACE"), "{log}");
+    assert!(
+        log.contains("\"request\"") || log.contains("DEBUG") || log.contains("TRACE"),
+        "{log}"
+    );
     // CORS answers a browser with its own origin.
-    let answers: Vec<&str> = answers.lines().filter(|l| !l.starts_with("access-control-allow-origin")).collect();
+    let answers: Vec<&str> = answers
+        .lines()
+        .filter(|l| !l.starts_with("access-control-allow-origin"))
+        .collect();
     let answers = answers.join("\n");
     for (what, text) in [("log", &log), ("metrics", &metrics), ("answers", &answers)] {
         let hits = found(text.as_bytes());
-        assert!(hits.is_empty() && !text.contains("jane"), "{what}: {hits:?}\n{text}");
+        assert!(
+            hits.is_empty() && !text.contains("jane"),
+            "{what}: {hits:?}\n{text}"
+        );
     }
 }

@@ -73,11 +73,7 @@ pub fn found(bytes: &[u8]) -> Vec<&'static str> {
 }
 
 fn unfolded(text: &str) -> Vec<String> {
-    let mut out = vec![
-        unescaped(text),
-        from_percent(text, b'%'),
-        entities(text),
-    ];
+    let mut out = vec![unescaped(text), from_percent(text, b'%'), entities(text)];
     if text.contains("=3D") || text.contains("=40") || text.contains("=2E") {
         out.push(from_percent(text, b'='));
     }
@@ -277,5 +273,8 @@ pub fn quoted(text: &str) -> String {
 
 /// An event of one property.
 pub fn event(key: &str, value: &str) -> String {
-    format!("{{\"event\":\"Plan Picked\",\"properties\":{{\"token\":\"abc123\",{}:{value}}}}}", quoted(key))
+    format!(
+        "{{\"event\":\"Plan Picked\",\"properties\":{{\"token\":\"abc123\",{}:{value}}}}}",
+        quoted(key)
+    )
 }
