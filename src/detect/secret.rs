@@ -243,10 +243,14 @@ const PLACEHOLDERS: &[&str] = &[
     "object", "nan", "number", "field", "input", "text", "env", "process", "config", "var", "get", "token", "password",
 ];
 
+/// Longer values are no secrets that a person or a program would write there.
+const LONGEST: usize = 512;
+
 /// `name=value`, `"name":"value"`, and `code=` in queries.
 fn assignments(text: &str, found: &mut Vec<Found>) {
     let bytes = text.as_bytes();
     let mut i = 0;
+    let mut clear = [0; 2];
     while i < bytes.len() {
         let mark = at(bytes, i);
         if mark != b'=' && mark != b':' {
@@ -274,7 +278,7 @@ fn assignments(text: &str, found: &mut Vec<Found>) {
         if !is_secret_name(name, in_query, mark) {
             continue;
         }
-        if let Some((start, end)) = value(bytes, i, mark, in_query) {
+        if let Some((start, end)) = value(bytes, i, mark, in_query, &mut clear) {
             propose(start, end, found);
             i = end;
         }
@@ -325,7 +329,17 @@ fn is_secret_name(name: &[u8], in_query: bool, mark: u8) -> bool {
             .any(|w| name.eq_ignore_ascii_case(w.as_bytes()))
 }
 
-fn value(bytes: &[u8], from: usize, mark: u8, in_query: bool) -> Option<(usize, usize)> {
+/// The value after a name and its sign; none when it is no secret.
+///
+/// `clear` remembers up to where no unquoted value ends (outside of queries, inside), so that names
+/// within one long value do not each walk it.
+fn value(
+    bytes: &[u8],
+    from: usize,
+    mark: u8,
+    in_query: bool,
+    clear: &mut [usize; 2],
+) -> Option<(usize, usize)> {
     let open = skip(bytes, from, |b| {
         matches!(b, b' ' | b'"' | b'\'' | b'\\' | b'=' | b'>')
     })
@@ -334,8 +348,12 @@ fn value(bytes: &[u8], from: usize, mark: u8, in_query: bool) -> Option<(usize, 
         .iter()
         .copied()
         .find(|b| matches!(b, b'"' | b'\''));
-    let limit = (open + 512).min(bytes.len());
-    let mut end = open;
+    let limit = (open + LONGEST).min(bytes.len());
+    let known = clear.get_mut(usize::from(in_query))?;
+    let mut end = match quote {
+        Some(_) => open,
+        None => (*known).clamp(open, limit),
+    };
     while end < limit {
         let b = at(bytes, end);
         let stop = match quote {
@@ -353,6 +371,12 @@ fn value(bytes: &[u8], from: usize, mark: u8, in_query: bool) -> Option<(usize, 
             break;
         }
         end += 1;
+    }
+    if quote.is_none() {
+        *known = (*known).max(end);
+    }
+    if end - open >= LONGEST {
+        return None;
     }
     while quote.is_none()
         && end > open
@@ -384,7 +408,6 @@ fn value(bytes: &[u8], from: usize, mark: u8, in_query: bool) -> Option<(usize, 
         && (mark == b':' || !in_query && value.len() < 6);
     let least = if in_query { 6 } else { 4 };
     (value.len() >= least
-        && value.len() < 512
         && !placeholder
         && strong
         && !plain_word
