@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::telemetry::{self, LogFormat};
 
+mod allocator;
 mod check;
 mod demo;
 mod detect;
@@ -131,6 +132,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run_proxy(common: &Common) -> anyhow::Result<ExitCode> {
+    allocator::settle();
     telemetry::init(LogFormat::Auto);
     // The first load's findings are drawn with their places; later ones are logged.
     setup::generation(common)?;

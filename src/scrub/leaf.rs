@@ -56,7 +56,8 @@ impl<'p> Judge<'p, '_> {
             category: node.category,
             source: node.source,
             protocol: node.protocol,
-            project: node.project,
+            // Without a list of projects any token passes, and nobody needs to look.
+            project: node.project && !self.projects.is_empty(),
         }
     }
 
