@@ -14,6 +14,9 @@ use crate::policy::Unlisted;
 
 static KEEP: Action = Action::Keep;
 
+/// More than a text that is remembered can unfold to.
+const UNFOLD_OF_A_MEMO: usize = 1 << 19;
+
 impl<'p> Judge<'p, '_> {
     /// Judges one scalar.
     pub(super) fn leaf(
@@ -214,7 +217,13 @@ impl<'p> Judge<'p, '_> {
             return Ok(Leaf::Keep);
         }
         // What explains wants every row, what looks for a project token wants every value.
-        let memorable = !self.explains() && !found.project && Paths::lasts(found.path);
+        // What is judged at a depth of folds, or with little left to unfold, would be judged
+        // otherwise elsewhere.
+        let memorable = !self.explains()
+            && !found.project
+            && Paths::lasts(found.path)
+            && self.folds == 0
+            && self.unfold_left > UNFOLD_OF_A_MEMO;
         if memorable
             && let Some((known, action)) = self.memo.get(found.path, self.class, raw.as_bytes())
         {
@@ -236,7 +245,7 @@ impl<'p> Judge<'p, '_> {
         let fate = self.text(if node.escaped { &plain } else { raw }, found, self.folds);
         self.pools.give_text(plain);
         let fate = fate?;
-        if memorable && !self.random {
+        if memorable && !self.random && self.unfold_left > 0 {
             self.remember(raw, found, &fate);
         }
         Ok(match fate {

@@ -284,3 +284,22 @@ pub fn event(key: &str, value: &str) -> String {
         quoted(key)
     )
 }
+
+/// Full-width forms.
+pub fn wide(c: char) -> char {
+    match c {
+        ' ' => '\u{3000}',
+        '!'..='~' => char::from_u32(c as u32 + 0xfee0).unwrap(),
+        other => other,
+    }
+}
+
+/// Mathematical bold.
+pub fn bold(c: char) -> char {
+    match c {
+        'a'..='z' => char::from_u32(0x1d41a + c as u32 - 'a' as u32).unwrap(),
+        'A'..='Z' => char::from_u32(0x1d400 + c as u32 - 'A' as u32).unwrap(),
+        '0'..='9' => char::from_u32(0x1d7ce + c as u32 - '0' as u32).unwrap(),
+        other => other,
+    }
+}
