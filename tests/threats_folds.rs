@@ -4,7 +4,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "tests may unwrap"
+    clippy::too_many_lines,
+    reason = "tests may unwrap, and a list of attacks is long"
 )]
 
 #[path = "threats_support/holes.rs"]

@@ -1,5 +1,7 @@
 //! Sends attacks through the engine and tells every one that gets through, all at once.
 
+#![allow(unreachable_pub, reason = "a module of several test files")]
+
 use super::support::{Outcome, send, track};
 use super::threats_support::found;
 use tamis::scrub::Scrubber;
