@@ -32,6 +32,10 @@ pub fn may_hold(bytes: &[u8]) -> bool {
         }
     }
     let len = bytes.len();
+    // Nothing that is recognised without one of the hot marks is this short.
+    if len < 7 {
+        return false;
+    }
     // DIGIT is bit 1, so the sum counts twice.
     let digits = digits / u32::from(DIGIT);
     digits >= 4

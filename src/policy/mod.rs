@@ -3,8 +3,8 @@
 //! Rules are tried top to bottom, the first that matches decides. What is unknown is an error at
 //! load time, with its place and a fix. This layer knows no HTTP and no JSON.
 //!
-//! [`written`] reads a file as it stands, [`lower`] gives it a meaning (with [`does`] for actions
-//! and [`place`] for categories, selectors and globs), [`lint`] looks at the rules together. Each
+//! `written` reads a file as it stands, `lower` gives it a meaning (with `does` for actions
+//! and `place` for categories, selectors and globs), `lint` looks at the rules together. Each
 //! of them reports and goes on, so that one run tells everything.
 
 use crate::action::Action;

@@ -219,7 +219,20 @@ impl<'p> Judge<'p, '_> {
         // What explains wants every row, what looks for a project token wants every value.
         // What is judged at a depth of folds, or with little left to unfold, would be judged
         // otherwise elsewhere.
-        let memorable = !self.explains()
+        let worth = match self.action(found) {
+            Action::Keep | Action::Generalize(_) => true,
+            // Cheaper done again than looked up.
+            Action::Drop
+            | Action::Null
+            | Action::Replace(_)
+            | Action::Mask(_)
+            | Action::Hash(_)
+            | Action::Random(_)
+            | Action::DropEvent
+            | Action::Reject => false,
+        };
+        let memorable = worth
+            && !self.explains()
             && !found.project
             && Paths::lasts(found.path)
             && self.folds == 0

@@ -23,9 +23,12 @@ impl Judge<'_, '_> {
         if found.project {
             self.project(text);
         }
-        let holds = detect::may_hold(text.as_bytes());
+        let mut holds = None;
         let mut spans = Spans::Unknown;
-        if found.category.is_none() && !found.protocol && holds {
+        if found.category.is_none() && !found.protocol {
+            holds = Some(detect::may_hold(text.as_bytes()));
+        }
+        if holds == Some(true) {
             spans = Spans::Known(self.spans(text));
             if let Some(entity) = spans.whole(text)
                 && !(entity == Entity::IpAddress && self.is_version(found.path))
@@ -46,7 +49,7 @@ impl Judge<'_, '_> {
         text: &str,
         found: Found,
         folds: usize,
-        holds: bool,
+        holds: Option<bool>,
         spans: &mut Spans,
     ) -> Result<Text, Stop> {
         let action = self.action(found);
@@ -60,6 +63,7 @@ impl Judge<'_, '_> {
             }
             self.pools.give_text(out);
         }
+        let holds = holds.unwrap_or_else(|| detect::may_hold(text.as_bytes()));
         if !holds || !self.scans(found.rule) {
             if *action == Action::Keep {
                 self.note(found, action, text, None);
@@ -117,7 +121,7 @@ impl Judge<'_, '_> {
             Text::Patched(patches)
         };
         // What is left may still be encoded in parts, once or many times over.
-        if !text.contains('%') || text.bytes().all(is_percent_text) {
+        if memchr::memchr(b'%', text.as_bytes()).is_none() || text.bytes().all(is_percent_text) {
             return Ok(fate);
         }
         let rest = fate.clone().into_text(text);
@@ -128,7 +132,7 @@ impl Judge<'_, '_> {
     fn spans(&mut self, text: &str) -> Vec<Span> {
         let mut spans = std::mem::take(&mut self.pools.spans);
         spans.clear();
-        if text.contains('\t') {
+        if memchr::memchr(b'\t', text.as_bytes()).is_some() {
             // A tab between groups of digits is a blank; byte for byte, so that offsets hold.
             detect::scan(&text.replace('\t', " "), &mut spans);
         } else {

@@ -13,6 +13,9 @@ const MIN_HEX: usize = 16;
 pub(super) const MIN_RUN: usize = 12;
 
 pub(super) fn looks_like_query(query: &str, marked: bool) -> bool {
+    if memchr::memchr(b'=', query.as_bytes()).is_none() {
+        return false;
+    }
     if query.len() < 3 || !query.is_ascii() || query.bytes().any(|b| b <= b' ' || b == b'"') {
         return false;
     }
