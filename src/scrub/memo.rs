@@ -33,6 +33,8 @@ enum Kind {
 }
 
 struct Slot {
+    /// Of the key: looked at before the text, which lies elsewhere in memory.
+    hash: u64,
     path: NodeId,
     class: usize,
     kind: Kind,
@@ -55,8 +57,11 @@ impl Memo {
         if text.len() > MAX_TEXT || self.slots.is_empty() {
             return None;
         }
-        let at = self.place(path, class, text);
-        let mine = |slot: &&Slot| slot.path == path && slot.class == class && *slot.text == *text;
+        let hash = self.hasher.hash_one((path, class, text));
+        let at = place(hash);
+        let mine = |slot: &&Slot| {
+            slot.hash == hash && slot.path == path && slot.class == class && *slot.text == *text
+        };
         let slots = self.slots.get(at..at + 2)?;
         let slot = slots.iter().flatten().find(mine)?;
         let known = match slot.kind {
@@ -87,10 +92,12 @@ impl Memo {
             Known::Remove => (Kind::Remove, &[][..]),
             Known::Inside(out) => (Kind::Inside, out),
         };
-        let at = self.place(path, class, text);
+        let hash = self.hasher.hash_one((path, class, text));
+        let at = place(hash);
         if let Some([new, old]) = self.slots.get_mut(at..at + 2) {
             *old = new.take();
             *new = Some(Slot {
+                hash,
                 path,
                 class,
                 kind,
@@ -100,11 +107,10 @@ impl Memo {
             });
         }
     }
+}
 
-    fn place(&self, path: NodeId, class: usize, text: &[u8]) -> usize {
-        let hash = self.hasher.hash_one((path, class, text));
-        2 * usize::try_from(hash % PLACES as u64).unwrap_or(0)
-    }
+fn place(hash: u64) -> usize {
+    2 * usize::try_from(hash % PLACES as u64).unwrap_or(0)
 }
 
 #[cfg(test)]
