@@ -5,6 +5,8 @@
 
 use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
+
 use hashbrown::HashSet;
 
 use super::Entity;
@@ -94,6 +96,14 @@ const STOP: &[&str] = &[
     "avenue", "lane", "drama", "comedy", "action", "mystery", "kids", "salesforce", "cloud", "api", "sdk", "script", "function", "class", "method",
 ];
 
+static LEAD_WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let built = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(LEADS);
+    #[expect(clippy::expect_used, reason = "a fixed list of a few words")]
+    built.expect("the words build")
+});
+
 /// Proposes names of persons.
 pub(super) fn persons(text: &str, found: &mut Vec<Found>) {
     if text.len() <= 64 && (is_whole_name(text) || is_korean_name(text)) {
@@ -106,42 +116,37 @@ pub(super) fn persons(text: &str, found: &mut Vec<Found>) {
         return;
     }
     let bytes = text.as_bytes();
-    let mut boundary = true;
-    for (i, c) in text.char_indices() {
-        if boundary && c.is_ascii_alphabetic() {
-            for lead in LEADS
-                .iter()
-                .filter(|l| l.as_bytes().first() == Some(&(c.to_ascii_lowercase() as u8)))
-            {
-                if bytes
-                    .get(i..i + lead.len())
-                    .is_some_and(|h| h.eq_ignore_ascii_case(lead.as_bytes()))
-                {
-                    let strict = matches!(
-                        *lead,
-                        "hello "
-                            | "hi "
-                            | "hey "
-                            | "why is "
-                            | "name: "
-                            | "contact: "
-                            | "customer: "
-                    );
-                    let blanks = super::bytes::skip(bytes, i + lead.len(), |b| b == b' ')
-                        .min(i + lead.len() + 6);
-                    let start = skip_titles(text, blanks);
-                    if let Some(end) = name_at(text, start, strict) {
-                        found.push(Found {
-                            start,
-                            end,
-                            entity: Entity::Person,
-                            rank: 34,
-                        });
-                    }
-                }
-            }
+    for lead in LEAD_WORDS.find_overlapping_iter(text) {
+        let (i, end) = (lead.start(), lead.end());
+        let boundary = text
+            .get(..i)
+            .and_then(|head| head.chars().next_back())
+            .is_none_or(|c| !c.is_alphanumeric());
+        if !boundary {
+            continue;
         }
-        boundary = !c.is_alphanumeric();
+        let strict = matches!(
+            LEADS.get(lead.pattern().as_usize()),
+            Some(
+                &"hello "
+                    | &"hi "
+                    | &"hey "
+                    | &"why is "
+                    | &"name: "
+                    | &"contact: "
+                    | &"customer: "
+            )
+        );
+        let blanks = super::bytes::skip(bytes, end, |b| b == b' ').min(end + 6);
+        let start = skip_titles(text, blanks);
+        if let Some(end) = name_at(text, start, strict) {
+            found.push(Found {
+                start,
+                end,
+                entity: Entity::Person,
+                rank: 34,
+            });
+        }
     }
     let mut from = 0;
     for line in text.split('\n').take(256) {

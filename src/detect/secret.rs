@@ -52,7 +52,9 @@ fn propose(start: usize, end: usize, found: &mut Vec<Found>) {
 fn word(bytes: &[u8], start: usize, end: usize, found: &mut Vec<Found>) {
     let len = end - start;
     let text = part(bytes, start, end);
-    if (7..=24).contains(&len) && text.iter().any(u8::is_ascii_digit) {
+    // `QQ 12 34 56 C` goes on behind its first word; words without any digit near are no ids.
+    let goes_on = !alnum(at(bytes, end)) && at(bytes, end + 1).is_ascii_digit();
+    if len <= 24 && (goes_on || text.iter().any(u8::is_ascii_digit)) {
         natid::lettered(bytes, start, skip(bytes, start, alnum), found);
     }
     if len >= 2

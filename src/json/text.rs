@@ -5,7 +5,21 @@ use super::Patch;
 /// Appends the unescaped form of the inside of a JSON string. A lone surrogate, which Rust text
 /// cannot hold, becomes U+FFFD: this form is for judging; what is kept leaves raw.
 pub fn unescape_into(raw: &str, out: &mut String) {
-    Unescape::new(raw).for_each(|(_, c)| out.push(c));
+    let mut at = 0;
+    while let Some(rest) = raw.get(at..) {
+        // What stands between escapes is copied as it is.
+        let plain = memchr::memchr(b'\\', rest.as_bytes()).unwrap_or(rest.len());
+        out.push_str(rest.get(..plain).unwrap_or(""));
+        let mut escape = Unescape {
+            raw,
+            at: at + plain,
+        };
+        let Some((range, c)) = escape.next() else {
+            return;
+        };
+        out.push(c);
+        at = range.end;
+    }
 }
 
 /// Appends `text` escaped for a JSON string.
