@@ -101,3 +101,26 @@ fn folded_text_is_opened_and_written_back() {
     let given = wrap(r#""eyJtIjoiamFuZUBleGFtcGxlLmNvbSIsImEiOjF9""#);
     assert_eq!(body(&s, &track(&given)), wrap(r#""eyJhIjoxfQ==""#));
 }
+
+#[test]
+fn a_script_is_asked_for_by_a_name_that_names_nobody() {
+    let s = support::builtin("default");
+    let get = |path| support::Request {
+        vendor: "mixpanel",
+        method: "GET",
+        path,
+        query: None,
+        headers: Vec::new(),
+        body: b"",
+    };
+    let good = get("/libs/mixpanel-2-latest.min.js");
+    assert!(matches!(
+        support::send(&s, &good),
+        support::Outcome::Forward(_)
+    ));
+    let bad = get("/libs/mixpanel-jane@example.com.js");
+    assert!(matches!(
+        support::send(&s, &bad),
+        support::Outcome::Refuse(_)
+    ));
+}

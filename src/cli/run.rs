@@ -75,8 +75,10 @@ pub fn run(loader: Loader) -> anyhow::Result<()> {
 fn summary(live: &Live) {
     let current = live.current();
     let generation = &current.generation;
+    let vendors = generation.scrubber.vendors().iter();
+    let vendors: Vec<&str> = vendors.map(|vendor| &*vendor.name).collect();
     telemetry::started(
-        generation.scrubber.vendors().len(),
+        &vendors.join(" "),
         &generation.policy_name,
         &generation.policy_digest,
         &generation.key_location,

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::engine::{Classes, Found, Judge, Level, encode};
 use super::fate::{Fate, Stop, Text};
 use super::memo::Memo;
-use super::paths::{Paths, ROOT};
-use super::plan::Plan;
+use super::paths::{Paths, ROOT, Source};
+use super::plan::{NO_RULE, Plan};
 use super::pools::Pools;
 use super::{CleanRequest, RawRequest, Refusal, Report, Row, Verdict};
 use crate::action::Pseudonymizer;
@@ -259,10 +259,39 @@ impl Judge<'_, '_> {
                         None => out.push('-'),
                     }
                 }
-                Some(PathSegment::Literal(_) | PathSegment::Glob(_)) | None => out.push_str(have),
+                Some(PathSegment::Glob(_)) => {
+                    self.nameless(have)?;
+                    out.push_str(have);
+                }
+                Some(PathSegment::Literal(_)) | None => out.push_str(have),
             }
         }
         Ok(out)
+    }
+
+    /// A segment that is partly the client's own text (a script's file name) is let through only if
+    /// nothing in it names anyone: rewritten it would lead nowhere.
+    fn nameless(&mut self, segment: &str) -> Result<(), Stop> {
+        let mut text = String::new();
+        form::decode(segment.replace('+', "%2B").as_bytes(), &mut text)?;
+        let path = self.paths.child(self.plan, ROOT, ROOT, "$path");
+        let found = Found {
+            path,
+            rule: NO_RULE,
+            category: None,
+            source: Source::None,
+            protocol: true,
+            project: false,
+        };
+        match self.inner(&text, found, 0)? {
+            Text::Keep => Ok(()),
+            Text::Remove
+            | Text::Null
+            | Text::Whole(_)
+            | Text::Number(_)
+            | Text::Patched(_)
+            | Text::DropEvent => Err(DecodeError::new(DecodeErrorKind::Shape, "path", 0).into()),
+        }
     }
 
     fn whole_query(

@@ -49,9 +49,9 @@ fn panic_hook(info: &PanicHookInfo<'_>) {
     tracing::error!(file, line, "a task panicked; its connection is closed");
 }
 
-/// What the server starts with.
+/// What the server starts with. `vendors` are their names.
 pub fn started(
-    vendors: usize,
+    vendors: &str,
     policy: &str,
     policy_digest: &str,
     key_location: &str,
