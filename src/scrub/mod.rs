@@ -7,6 +7,7 @@
 mod engine;
 mod fate;
 mod fields;
+mod headers;
 mod leaf;
 mod memo;
 mod nested;
