@@ -135,10 +135,9 @@ fn run_proxy(common: &Common) -> anyhow::Result<ExitCode> {
     allocator::settle();
     telemetry::init(LogFormat::Auto);
     // The first load's findings are drawn with their places; later ones are logged.
-    setup::generation(common)?;
+    let first = setup::generation(common)?;
     let common = common.clone();
-    run::run(Box::new(move || {
-        setup::generation(&common).map_err(|error| format!("{error:#}").into())
-    }))?;
+    let loader = move || setup::generation(&common).map_err(|error| format!("{error:#}").into());
+    run::run(first, Box::new(loader))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -11,15 +11,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::Admin;
-use crate::proxy::{Handle, Live, Loader, Server, Stamps};
+use crate::proxy::{Generation, Handle, Live, Loader, Server, Stamps};
 use crate::telemetry;
 
 /// How often files are looked at.
 const WATCH: Duration = Duration::from_secs(2);
 
-/// Runs until a signal ends it. Logging is to be started before (`telemetry::init`).
-pub fn run(loader: Loader) -> anyhow::Result<()> {
-    let live = Live::start(loader).map_err(|error| anyhow::anyhow!("{error}"))?;
+/// Runs until a signal ends it; `loader` is for what comes after the first generation. Logging is to
+/// be started before (`telemetry::init`).
+pub fn run(first: Generation, loader: Loader) -> anyhow::Result<()> {
+    let live = Live::start_with(first, loader).map_err(|error| anyhow::anyhow!("{error}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(4)

@@ -6,22 +6,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls_pki_types::ServerName;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsConnector;
 
 use super::answer::{self, Answer, Failed, Wanted};
+use super::connect::Connector;
 use super::error::DeliverError;
 use super::pool::Pool;
 use super::upstream::{Origin, Upstream};
 use super::write;
 use crate::scrub::CleanRequest;
 use crate::tls::Stream;
-
-/// Longest wait for a connection, handshake included.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// What one delivery may take.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +36,7 @@ pub struct Client {
 #[derive(Default)]
 struct Inner {
     pool: Pool,
-    tls: Option<Arc<rustls::ClientConfig>>,
+    connector: Option<Connector>,
 }
 
 impl Client {
@@ -63,12 +58,15 @@ impl Client {
         let mut head = Vec::new();
         let rest = write::request(clean, upstream, target, &mut head)?;
         let repeatable = matches!(clean.method(), "GET" | "HEAD");
-        let mut kept = self.take(&upstream.origin, tls);
+        let (mut kept, connector) = self.take(&upstream.origin, tls);
         loop {
             let reused = kept.is_some();
             let mut stream = match kept.take() {
                 Some(stream) => stream,
-                None => connect(&upstream.origin, tls, limits.timeout).await?,
+                None => {
+                    let connector = connector.clone();
+                    connector.connect(&upstream.origin, limits.timeout).await?
+                }
             };
             let deadline = Instant::now() + limits.timeout;
             let sent = send_all(&mut stream, &[&head, rest], deadline).await;
@@ -106,14 +104,22 @@ impl Client {
         self.lock().pool.sweep();
     }
 
-    fn take(&self, origin: &Arc<Origin>, tls: &Arc<rustls::ClientConfig>) -> Option<Stream> {
+    /// A kept connection, if there is one, and the way to a new one.
+    fn take(
+        &self,
+        origin: &Arc<Origin>,
+        tls: &Arc<rustls::ClientConfig>,
+    ) -> (Option<Stream>, Connector) {
         let mut inner = self.lock();
-        if !inner.tls.as_ref().is_some_and(|old| Arc::ptr_eq(old, tls)) {
-            // Other roots: what was verified against the old ones is not used again.
-            inner.pool.clear();
-            inner.tls = Some(Arc::clone(tls));
-        }
-        inner.pool.take(origin)
+        let connector = match &inner.connector {
+            Some(connector) if connector.is_of(tls) => connector.clone(),
+            _ => {
+                // Other roots: what was verified against the old ones is not used again.
+                inner.pool.clear();
+                inner.connector.insert(Connector::new(tls)).clone()
+            }
+        };
+        (inner.pool.take(origin), connector)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -148,30 +154,4 @@ async fn send_all(
         Ok(Err(_)) => Err((DeliverError::Cut, accepted)),
         Ok(Ok(())) => Ok(()),
     }
-}
-
-async fn connect(
-    origin: &Origin,
-    tls: &Arc<rustls::ClientConfig>,
-    limit: Duration,
-) -> Result<Stream, DeliverError> {
-    let deadline = Instant::now() + limit.min(CONNECT);
-    timeout_at(deadline, async {
-        let tcp = TcpStream::connect((&*origin.host, origin.port))
-            .await
-            .map_err(|_| DeliverError::Unreachable)?;
-        let _ = tcp.set_nodelay(true);
-        if !origin.tls {
-            return Ok(Stream::Plain(tcp));
-        }
-        let name =
-            ServerName::try_from(origin.host.to_string()).map_err(|_| DeliverError::Upstream)?;
-        let stream = TlsConnector::from(Arc::clone(tls))
-            .connect(name, tcp)
-            .await
-            .map_err(|_| DeliverError::Tls)?;
-        Ok(Stream::Tls(Box::new(stream.into())))
-    })
-    .await
-    .map_err(|_| DeliverError::Timeout)?
 }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod client;
+mod connect;
 mod error;
 pub(crate) mod grammar;
 mod pool;

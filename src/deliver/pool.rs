@@ -97,7 +97,7 @@ fn is_quiet(stream: &mut Stream) -> bool {
             Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
         },
         // Session tickets come after the handshake's end: they are read here and are no answer.
-        Stream::Tls(_) => {
+        Stream::Tls(_) | Stream::Upstream(_) => {
             let mut buf = ReadBuf::new(&mut byte);
             let mut cx = Context::from_waker(Waker::noop());
             Pin::new(stream).poll_read(&mut cx, &mut buf).is_pending()

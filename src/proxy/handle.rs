@@ -322,18 +322,29 @@ async fn forward(
 }
 
 /// A flag's or route's upstream, else the endpoint's own, else the vendor's; and the target there.
+///
+/// An override that is another host of the vendor (a region) stands for the vendor's own upstream
+/// only: what the catalog fetches elsewhere, such as scripts from a CDN, still comes from there.
 fn upstream<'c>(
     current: &'c Current,
     admitted: &Admitted,
     clean: &'c CleanRequest,
 ) -> Option<(&'c Upstream, &'c str)> {
-    if let Some(upstream) = &current.routes.get(admitted.route)?.upstream {
-        return Some((upstream, clean.target()));
-    }
     let vendors = current.generation.scrubber.vendors();
     let vendor = vendors.get(admitted.vendor)?;
-    let upstream = current.upstream(clean.upstream().unwrap_or(&vendor.upstream))?;
+    let over = current.routes.get(admitted.route)?.upstream.as_ref();
+    if let Some(upstream) = over.filter(|upstream| !is_region(upstream, vendor)) {
+        return Some((upstream, clean.target()));
+    }
+    let upstream = match (clean.upstream(), over) {
+        (None, Some(region)) => region,
+        (own, _) => current.upstream(own.unwrap_or(&vendor.upstream))?,
+    };
     Some((upstream, clean.upstream_target().unwrap_or(clean.target())))
+}
+
+fn is_region(upstream: &Upstream, vendor: &Vendor) -> bool {
+    vendor.hosts.iter().any(|h| **h == *upstream.origin.host)
 }
 
 /// The allow list of answers: nothing that acts on the client's origin or follows it.
@@ -389,4 +400,19 @@ fn endpoint_metrics<'c>(
 ) -> Option<&'c telemetry::EndpointMetrics> {
     let vendor = current.metrics.get(admitted.vendor)?;
     vendor.endpoints.get(admitted.endpoint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_host_of_the_vendor_is_a_region() {
+        let vendors = crate::catalog::load::builtin().unwrap();
+        let mixpanel = vendors.iter().find(|v| &*v.name == "mixpanel").unwrap();
+        let region = |url: &str| is_region(&Upstream::parse(url).unwrap(), mixpanel);
+        assert!(region("https://api-eu.mixpanel.com"));
+        assert!(!region("http://127.0.0.1:8080/mixpanel"));
+        assert!(!region("https://mixpanel.com.example"));
+    }
 }

@@ -132,8 +132,13 @@ impl Current {
 impl Live {
     /// Loads the first generation.
     pub fn start(loader: Loader) -> Result<Arc<Self>, BoxError> {
+        Self::start_with(loader()?, loader)
+    }
+
+    /// Starts with a generation that is loaded already; the loader is for those after it.
+    pub fn start_with(first: Generation, loader: Loader) -> Result<Arc<Self>, BoxError> {
         let metrics = Arc::new(Metrics::new());
-        let first = Current::build(loader()?, &metrics)?;
+        let first = Current::build(first, &metrics)?;
         metrics.reload(true);
         note_time(&metrics);
         Ok(Arc::new(Self {

@@ -241,7 +241,7 @@ async fn connection(mut tcp: TcpStream, mut peer: IpAddr, worker: Arc<Worker>) {
         Some(config) => {
             let handshake = TlsAcceptor::from(config).accept(tcp);
             match timeout_at(deadline, handshake).await {
-                Ok(Ok(stream)) => Stream::Tls(Box::new(stream.into())),
+                Ok(Ok(stream)) => Stream::Tls(Box::new(stream)),
                 Ok(Err(_)) | Err(_) => return telemetry::tls_handshake_failed(),
             }
         }

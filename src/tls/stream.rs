@@ -4,16 +4,19 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsStream;
+use tokio_rustls::{client, server::TlsStream};
 
 /// Plain or TLS.
 pub enum Stream {
     /// Plain TCP.
     Plain(TcpStream),
-    /// TLS, of either side.
+    /// TLS, this side being the server.
     Tls(Box<TlsStream<TcpStream>>),
+    /// TLS to an upstream, as hyper-rustls makes it.
+    Upstream(Box<client::TlsStream<TokioIo<TokioIo<TcpStream>>>>),
 }
 
 impl Stream {
@@ -23,6 +26,7 @@ impl Stream {
         match self {
             Self::Plain(tcp) => tcp,
             Self::Tls(tls) => tls.get_ref().0,
+            Self::Upstream(tls) => tls.get_ref().0.inner().inner(),
         }
     }
 
@@ -32,6 +36,7 @@ impl Stream {
         match self {
             Self::Plain(_) => false,
             Self::Tls(tls) => tls.get_ref().1.alpn_protocol() == Some(name),
+            Self::Upstream(tls) => tls.get_ref().1.alpn_protocol() == Some(name),
         }
     }
 }
@@ -45,6 +50,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
             Self::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+            Self::Upstream(tls) => Pin::new(tls).poll_read(cx, buf),
         }
     }
 }
@@ -58,6 +64,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
             Self::Tls(tls) => Pin::new(tls).poll_write(cx, buf),
+            Self::Upstream(tls) => Pin::new(tls).poll_write(cx, buf),
         }
     }
 
@@ -69,6 +76,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
             Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, bufs),
+            Self::Upstream(tls) => Pin::new(tls).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -76,6 +84,7 @@ impl AsyncWrite for Stream {
         match self {
             Self::Plain(tcp) => tcp.is_write_vectored(),
             Self::Tls(tls) => tls.is_write_vectored(),
+            Self::Upstream(tls) => tls.is_write_vectored(),
         }
     }
 
@@ -83,6 +92,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
             Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
+            Self::Upstream(tls) => Pin::new(tls).poll_flush(cx),
         }
     }
 
@@ -90,6 +100,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+            Self::Upstream(tls) => Pin::new(tls).poll_shutdown(cx),
         }
     }
 }
