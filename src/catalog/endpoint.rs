@@ -14,7 +14,7 @@ use crate::selector::Selector;
 use super::fields::{read_fields, set_values};
 use super::load::{Named, Shared};
 use super::words::{boxes, check_word, read_url, selectors};
-use super::{Answer, BodyFormat, Endpoint, EventRoot, Kind, ParamFormat, Set, words};
+use super::{Answer, BodyFormat, Copied, Endpoint, EventRoot, Kind, ParamFormat, Set, words};
 
 const KINDS: &[(&str, Kind)] = &[
     ("collect", Kind::Collect),
@@ -66,7 +66,11 @@ pub(super) fn read_endpoint(
         upstream_path: upstream_path.map(|path| path.value.into()),
         bodies: all.body.unwrap_or_default(),
         params: all.params.unwrap_or_default(),
-        events: all.events.unwrap_or_default(),
+        query_event: all.events.as_deref().is_some_and(|e| e.iter().any(is_query)),
+        events: all.events.map_or_else(Box::default, |events| {
+            events.into_iter().filter(|root| !is_query(root)).collect()
+        }),
+        copies: all.copy.unwrap_or_default(),
         event_name: all.event_name,
         fields,
         sets: sets.into_iter().flatten().flatten().collect(),
@@ -76,6 +80,11 @@ pub(super) fn read_endpoint(
         answers: all.answers.unwrap_or_default(),
     };
     Some((span, endpoint))
+}
+
+/// `$query`: the query string is an event.
+fn is_query(root: &EventRoot) -> bool {
+    matches!(&*root.keys, [key] if **key == *"$query") && !root.items
 }
 
 /// What an endpoint of its kind cannot do without, or cannot have.
@@ -94,8 +103,9 @@ fn check_endpoint(kind: Kind, all: &Common, span: &Range<usize>, d: &mut Diagnos
         missing("an endpoint that takes a document needs `events`, the places of its events");
     }
     if matches!(kind, Kind::Collect | Kind::Replay) {
-        if !bodies && params.is_empty() {
-            missing("an endpoint that collects needs `body` or `params`");
+        let query = all.events.as_deref().is_some_and(|e| e.iter().any(is_query));
+        if !bodies && params.is_empty() && !query {
+            missing("an endpoint that collects needs `body`, `params` or the event `$query`");
         }
         if !some(all.answers.as_ref().map(|l| l.len())) {
             missing(
@@ -124,6 +134,7 @@ struct Common {
     set: Option<Vec<Set>>,
     replace: Option<Vec<Set>>,
     remove: Option<Vec<Set>>,
+    copy: Option<Box<[Copied]>>,
     answers: Option<Box<[Answer]>>,
 }
 
@@ -163,6 +174,7 @@ impl Common {
                     })
                     .collect()
             }),
+            copy: t.table("copy", d).map(|t| read_copies(&t, d)),
             answers: t.value("answers").map(|v| {
                 let answers = v.tables(d).into_iter();
                 answers.filter_map(|t| read_answer(t, d)).collect()
@@ -186,6 +198,7 @@ impl Common {
             set: self.set.or(below.set),
             replace: self.replace.or(below.replace),
             remove: self.remove.or(below.remove),
+            copy: self.copy.or(below.copy),
             answers: self.answers.or(below.answers),
         }
     }
@@ -247,6 +260,25 @@ pub(super) fn check_clashes(endpoints: &[(Range<usize>, Endpoint)], d: &mut Diag
             }
         }
     }
+}
+
+/// `copy = { "$query.cid" = "$query._id" }`: the parameter that is made, and what it is made from.
+fn read_copies(t: &Table<'_>, d: &mut Diagnostics) -> Box<[Copied]> {
+    let mut copies = Vec::new();
+    for (to, from) in t.entries() {
+        let span = to.span.clone();
+        let parameter = |text: &str| text.strip_prefix("$query.").map(Into::into);
+        let from = from.str(d).and_then(|from| parameter(from.value));
+        match (parameter(to.value), from) {
+            (Some(to), Some(from)) => copies.push(Copied { from, to }),
+            _ => {
+                let message = "`copy` copies a parameter to a parameter";
+                let finding = Diagnostic::error("bad-copy", message, span);
+                d.push(finding.help("write `{ \"$query.to\" = \"$query.from\" }`"));
+            }
+        }
+    }
+    copies.into()
 }
 
 fn read_answer(t: Table<'_>, d: &mut Diagnostics) -> Option<Answer> {

@@ -68,6 +68,10 @@ pub struct Endpoint {
     pub params: Box<[ParamFormat]>,
     /// Where the events stand in the decoded document; the empty selector path is the root itself.
     pub events: Box<[EventRoot]>,
+    /// Whether the query string is an event where no body comes; so is a body of [`Layer::Query`].
+    pub query_event: bool,
+    /// Parameters whose value, as it leaves, is sent in another one as well, if that is missing.
+    pub copies: Box<[Copied]>,
     /// The event's name, relative to the event.
     pub event_name: Option<Selector>,
     /// Category and protection of fields of this endpoint; looked up before the vendor's.
@@ -141,6 +145,19 @@ pub enum Layer {
     Base64,
     /// Base64 unless the text begins with `{` or `[`.
     MaybeBase64,
+    /// Base64, in the URL's alphabet without padding where the text does not tell.
+    Base64Url,
+    /// Base64 with its characters reversed, unless the text begins with `{` or `[` or is base64 of
+    /// such a text.
+    MaybeReversed,
+    /// lz-string's base64, unless the text begins with `{` or `[` or is base64 of such a text.
+    MaybeLz64,
+    /// Written like a query string; its fields are `$query.<name>`.
+    Query,
+    /// Query strings, one a line.
+    Lines,
+    /// JSON if the text begins with `{` or `[`, otherwise a query string.
+    JsonOrQuery,
     /// JSON.
     Json,
     /// JSON documents, one a line.
@@ -171,6 +188,17 @@ pub struct EventRoot {
     pub keys: Box<[Box<str>]>,
     /// `[]`: each element is an event.
     pub items: bool,
+    /// `[]?`: an element that is a string is a query string; keys are `$query.<name>` either way.
+    pub query: bool,
+}
+
+/// A parameter that is sent twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// The parameter that is copied.
+    pub from: Box<str>,
+    /// The name under which it is sent as well.
+    pub to: Box<str>,
 }
 
 /// A value that is forced.

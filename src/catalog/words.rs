@@ -16,9 +16,15 @@ const LAYERS: &[&str] = &[
     "form:data",
     "base64",
     "base64?",
+    "base64url",
+    "base64r?",
+    "lz64?",
     "json",
     "ndjson",
     "json|ndjson",
+    "query",
+    "lines",
+    "json|query",
 ];
 
 /// A path pattern: `/track/?`, `/flags/:flag`, `/libs/mixpanel-*.js`.
@@ -104,6 +110,12 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
         "json" => Layer::Json,
         "ndjson" => Layer::Ndjson,
         "json|ndjson" => Layer::JsonOrNdjson,
+        "base64url" => Layer::Base64Url,
+        "base64r?" => Layer::MaybeReversed,
+        "lz64?" => Layer::MaybeLz64,
+        "query" => Layer::Query,
+        "lines" => Layer::Lines,
+        "json|query" => Layer::JsonOrQuery,
         other => {
             let fields = other.strip_prefix("form:").map(|list| list.split(','));
             let fields: Box<[Box<str>]> = match fields {
@@ -133,16 +145,29 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
 
 /// A document comes last and once; a form, if any, stands outside of base64.
 fn bad_order(layers: &[Layer]) -> Option<&'static str> {
-    let document =
-        |layer: &Layer| matches!(layer, Layer::Json | Layer::Ndjson | Layer::JsonOrNdjson);
+    let document = |layer: &Layer| match layer {
+        Layer::Json
+        | Layer::Ndjson
+        | Layer::JsonOrNdjson
+        | Layer::Query
+        | Layer::Lines
+        | Layer::JsonOrQuery => true,
+        Layer::SniffGzip
+        | Layer::Form(_)
+        | Layer::Base64
+        | Layer::MaybeBase64
+        | Layer::Base64Url
+        | Layer::MaybeReversed
+        | Layer::MaybeLz64 => false,
+    };
     let Some((last, outer)) = layers.split_last() else {
         return Some("a format needs layers, such as `[\"json\"]`");
     };
     if !document(last) {
-        return Some("the last layer must be a document: `json`, `ndjson` or `json|ndjson`");
+        return Some("the last layer must be a document, such as `json`, `ndjson` or `query`");
     }
     if outer.iter().any(document) {
-        return Some("nothing comes after a document: `json`, `ndjson` and `json|ndjson` are last");
+        return Some("nothing comes after a document, such as `json`, `ndjson` or `query`");
     }
     let form = outer.iter().position(|l| matches!(l, Layer::Form(_)))?;
     let inside = outer.get(form + 1..).unwrap_or_default();
@@ -160,16 +185,25 @@ pub(super) fn event_root(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Ev
         return Some(EventRoot {
             keys: Box::new([]),
             items: false,
+            query: false,
         });
     }
-    let parsed = Selector::parse(word.value).ok();
+    let (place, query) = match word.value.strip_suffix("[]?") {
+        Some(_) => (word.value.trim_end_matches('?'), true),
+        None => (word.value, false),
+    };
+    let parsed = Selector::parse(place).ok();
     let read = parsed.as_ref().and_then(|selector| {
         let (keys, items) = match selector.steps().split_last()? {
             (Step::Item, keys) => (keys, true),
             _ => (selector.steps(), false),
         };
         let keys: Option<Box<[Box<str>]>> = keys.iter().map(literal).collect();
-        Some(EventRoot { keys: keys?, items })
+        Some(EventRoot {
+            keys: keys?,
+            items,
+            query,
+        })
     });
     if read.is_none() {
         d.push(
@@ -179,7 +213,8 @@ pub(super) fn event_root(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Ev
                 word.span.clone(),
             )
             .help(
-                "write `.` for the document, `[]` for its elements, `batch[]` for those of a list",
+                "write `.` for the document, `[]` for its elements, `batch[]` for those of a list, \
+                 `$query` for the query string",
             ),
         );
     }

@@ -7,6 +7,7 @@ pub mod base64;
 pub mod cesu8;
 pub mod form;
 pub mod layers;
+pub mod lz64;
 
 pub use layers::{Coding, EncodeError, decode, encode};
 

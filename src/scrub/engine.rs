@@ -13,7 +13,7 @@ use super::{Refusal, Report, Row};
 use crate::action::Action;
 use crate::catalog::{Layer, Set};
 use crate::category::DataCategory;
-use crate::codec::base64::{self, Options};
+use crate::codec::base64::{self, Alphabet, Options};
 use crate::codec::layers::may_carry_more;
 use crate::codec::{self, Coding, DecodeError, DecodeErrorKind, cesu8};
 use crate::json;
@@ -230,11 +230,15 @@ impl Judge<'_, '_> {
             Layer::MaybeBase64 if begins_json(bytes) => {
                 self.layers(rest, cesu8, bytes, at, level, out)
             }
-            Layer::Base64 | Layer::MaybeBase64 => {
+            Layer::Base64 | Layer::MaybeBase64 | Layer::Base64Url => {
                 let mut plain = self.pools.bytes();
                 let options = Options {
                     blank_is_plus: true,
-                    ..Options::default()
+                    expect: if *layer == Layer::Base64Url {
+                        Alphabet::Url
+                    } else {
+                        Alphabet::Standard
+                    },
                 };
                 let flavour = base64::decode(bytes, options, &mut plain)?;
                 let mut new = self.pools.bytes();
@@ -250,6 +254,13 @@ impl Judge<'_, '_> {
                 Ok(fate)
             }
             Layer::Form(fields) => self.form(fields, rest, cesu8, bytes, level, out),
+            Layer::MaybeReversed => self.reversed(rest, cesu8, bytes, at, level, out),
+            Layer::MaybeLz64 => self.lz64(rest, cesu8, bytes, at, level, out),
+            Layer::JsonOrQuery if begins_json(bytes) => {
+                self.json(&Layer::Json, cesu8, bytes, at, level, out)
+            }
+            Layer::Query | Layer::JsonOrQuery => self.lines(false, bytes, at, level, out),
+            Layer::Lines => self.lines(true, bytes, at, level, out),
             Layer::Json | Layer::Ndjson | Layer::JsonOrNdjson => {
                 self.json(layer, cesu8, bytes, at, level, out)
             }
@@ -287,7 +298,13 @@ impl Judge<'_, '_> {
             | Layer::SniffGzip
             | Layer::Form(_)
             | Layer::Base64
-            | Layer::MaybeBase64 => json::lex(text, &mut tape)?,
+            | Layer::MaybeBase64
+            | Layer::Base64Url
+            | Layer::MaybeReversed
+            | Layer::MaybeLz64
+            | Layer::Query
+            | Layer::Lines
+            | Layer::JsonOrQuery => json::lex(text, &mut tape)?,
         }
         let mut edits = self.pools.edits();
         let mut fate = self.tape(text, &tape, &mut edits, at, level)?;
@@ -312,7 +329,7 @@ pub(super) fn encode(coding: Coding, bytes: &[u8], out: &mut Vec<u8>) -> Result<
     })
 }
 
-fn begins_json(bytes: &[u8]) -> bool {
+pub(super) fn begins_json(bytes: &[u8]) -> bool {
     let first = bytes.iter().find(|b| !b.is_ascii_whitespace());
     matches!(first, Some(b'{' | b'['))
 }

@@ -12,7 +12,7 @@ use crate::codec::form;
 
 /// How the values of some pairs unfold.
 #[derive(Clone, Copy)]
-enum Unfold<'a> {
+pub(super) enum Unfold<'a> {
     /// None does.
     Plain { folds: usize },
     /// Catalog parameters.
@@ -109,7 +109,7 @@ impl Judge<'_, '_> {
         })
     }
 
-    fn pairs(
+    pub(super) fn pairs(
         &mut self,
         input: &str,
         base: NodeId,
@@ -171,6 +171,9 @@ impl Judge<'_, '_> {
             self.paths.release(path);
         }
         changed |= self.add_pairs(base, &met, out);
+        if matches!(unfold, Unfold::Params(_)) {
+            changed |= self.copy_pairs(out);
+        }
         Ok(match (kept, changed) {
             (_, false) => Fate::Same,
             (0, true) if out.is_empty() => Fate::Nothing,
@@ -324,7 +327,7 @@ pub(super) struct Single {
 }
 
 /// The text of a JSON scalar, for places that know no JSON.
-fn plain(json: &str) -> String {
+pub(super) fn plain(json: &str) -> String {
     let inside = json.strip_prefix('"').and_then(|j| j.strip_suffix('"'));
     match inside {
         Some(raw) => {

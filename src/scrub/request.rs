@@ -16,9 +16,10 @@ use super::plan::{NO_RULE, Plan};
 use super::pools::Pools;
 use super::{CleanRequest, RawRequest, Refusal, Report, Row, Verdict};
 use crate::action::Pseudonymizer;
-use crate::catalog::{Endpoint, Kind, PathSegment, Vendor};
+use crate::catalog::{Endpoint, Kind, ParamFormat, PathSegment, Vendor};
 use crate::codec::{self, DecodeError, DecodeErrorKind, form};
 use crate::policy::{CompiledPolicy, Scope};
+use crate::selector::Step;
 use crate::sensitive::SecretKey;
 
 /// All plans of one policy: what judges requests. Shared by all threads.
@@ -256,6 +257,10 @@ impl Judge<'_, '_> {
                 Some(PathSegment::Param(name)) => {
                     let mut text = String::new();
                     form::decode(have.replace('+', "%2B").as_bytes(), &mut text)?;
+                    if let Some(param) = place.params.iter().find(|p| *p.name == **name) {
+                        self.segment(param, have, &text, &mut out)?;
+                        continue;
+                    }
                     let single = self.single("$path", name, &text)?;
                     match single.text {
                         Some(new) if new == text => out.push_str(have),
@@ -271,6 +276,30 @@ impl Judge<'_, '_> {
             }
         }
         Ok(out)
+    }
+
+    /// A segment that unfolds as a parameter does: `$path.<name>.…`.
+    fn segment(
+        &mut self,
+        param: &ParamFormat,
+        have: &str,
+        text: &str,
+        out: &mut String,
+    ) -> Result<(), Stop> {
+        let parent = self.paths.child(self.plan, ROOT, ROOT, "$path");
+        let at = self.paths.child(self.plan, parent, parent, &param.name);
+        let mut new = self.pools.bytes();
+        let (layers, level) = (&param.layers, Level::Value);
+        match self.layers(layers, param.cesu8, text.as_bytes(), at, level, &mut new)? {
+            Fate::Same => out.push_str(have),
+            Fate::Nothing => out.push('-'),
+            Fate::Changed => match std::str::from_utf8(&new) {
+                Ok(text) => form::encode(text, out),
+                Err(_) => out.push('-'),
+            },
+        }
+        self.pools.give_bytes(new);
+        Ok(())
     }
 
     /// A segment that is partly the client's own text (a script's file name) is let through only if
@@ -306,7 +335,13 @@ impl Judge<'_, '_> {
     ) -> Result<Option<String>, Stop> {
         let query = raw.query.unwrap_or("");
         let mut out = String::new();
-        let fate = self.query(query, &place.params, &mut out)?;
+        let fate = if place.query_event && raw.body.is_empty() && !query.is_empty() {
+            let base = self.query_base();
+            self.query_event(query, base, &mut out)?
+                .ok_or(Stop::DropEvent)?
+        } else {
+            self.query(query, &place.params, &mut out)?
+        };
         Ok(if fate == Fate::Same || observe {
             raw.query.map(str::to_owned)
         } else {
@@ -399,6 +434,7 @@ impl Judge<'_, '_> {
                 out.push((name.into(), new));
             }
         }
+        force_headers(place, out);
         Ok(())
     }
 
@@ -423,6 +459,25 @@ impl Judge<'_, '_> {
         let credentials = value.split_once(' ').map_or(value, |(_, rest)| rest.trim());
         let fate = self.inner(credentials, found, 0)?;
         Ok((fate == Text::Keep).then(|| value.to_owned()))
+    }
+}
+
+/// `$header.<name>` in `set`, `replace` and `remove`.
+fn force_headers(place: &Endpoint, out: &mut Vec<(Box<str>, String)>) {
+    for set in &place.sets {
+        let [Step::Key(base), Step::Key(name)] = set.field.steps() else {
+            continue;
+        };
+        if **base != *"$header" {
+            continue;
+        }
+        let before = out.len();
+        out.retain(|(had, _)| had != name);
+        if let Some(json) = &set.value
+            && (set.add || out.len() < before)
+        {
+            out.push((name.clone(), super::fields::plain(json)));
+        }
     }
 }
 

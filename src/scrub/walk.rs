@@ -196,7 +196,12 @@ impl Judge<'_, '_> {
             self.report.events_in += 1;
             let before = self.class;
             self.set_class(text, tape, at)?;
-            (ROOT, Some(before))
+            let path = if self.is_query_item(place.roots, place.depth, place.element) {
+                self.query_base()
+            } else {
+                ROOT
+            };
+            (path, Some(before))
         } else {
             (place.path, None)
         };
@@ -220,6 +225,14 @@ impl Judge<'_, '_> {
         self.event_roots().iter().enumerate().any(|(bit, root)| {
             roots >> bit & 1 == 1 && root.items == element && root.keys.len() == depth
         })
+    }
+
+    /// Whether the events here are query strings, or objects in their place.
+    fn is_query_item(&self, roots: u32, depth: usize, element: bool) -> bool {
+        element
+            && self.event_roots().iter().enumerate().any(|(bit, root)| {
+                roots >> bit & 1 == 1 && root.query && root.keys.len() == depth
+            })
     }
 
     fn event_roots(&self) -> &[EventRoot] {
@@ -252,7 +265,12 @@ impl Judge<'_, '_> {
             return Ok(false);
         };
         let mut value = at;
-        for step in selector.steps() {
+        let steps = match selector.steps() {
+            // An object in place of a query string.
+            [Step::Key(first), rest @ ..] if **first == *"$query" => rest,
+            steps => steps,
+        };
+        for step in steps {
             let Step::Key(key) = step else {
                 return Ok(false);
             };
@@ -326,6 +344,11 @@ impl Judge<'_, '_> {
             }
             Kind::Key | Kind::Str | Kind::Num | Kind::Bool | Kind::Null => {
                 if !frame.object && self.is_event(roots, frame.depth, true) {
+                    if node.kind == Kind::Str && self.is_query_item(roots, frame.depth, true) {
+                        let leaf = self.query_item(text, &node, edits)?;
+                        self.paths.release(path);
+                        return Ok(settle(leaf, frame, start..end, tape, edits));
+                    }
                     let at = node.start as usize;
                     return Err(DecodeError::new(DecodeErrorKind::Shape, "json", at).into());
                 }
