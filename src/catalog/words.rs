@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::{Spanned, Value, did_you_mean, nearest, show};
 use crate::selector::{Selector, Step};
 
-use super::{EventRoot, Layer, PathPattern, PathSegment};
+use super::{EventRoot, Layer, Members, PathPattern, PathSegment};
 
 /// Names of layers, for suggestions; `form:` takes field names.
 const LAYERS: &[&str] = &[
@@ -19,6 +19,8 @@ const LAYERS: &[&str] = &[
     "json",
     "ndjson",
     "json|ndjson",
+    "envelope",
+    "multipart",
 ];
 
 /// A path pattern: `/track/?`, `/flags/:flag`, `/libs/mixpanel-*.js`.
@@ -104,6 +106,8 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
         "json" => Layer::Json,
         "ndjson" => Layer::Ndjson,
         "json|ndjson" => Layer::JsonOrNdjson,
+        "envelope" => Layer::Envelope(Members::default()),
+        "multipart" => Layer::Multipart(Members::default()),
         other => {
             let fields = other.strip_prefix("form:").map(|list| list.split(','));
             let fields: Box<[Box<str>]> = match fields {
@@ -133,8 +137,10 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
 
 /// A document comes last and once; a form, if any, stands outside of base64.
 fn bad_order(layers: &[Layer]) -> Option<&'static str> {
-    let document =
-        |layer: &Layer| matches!(layer, Layer::Json | Layer::Ndjson | Layer::JsonOrNdjson);
+    let framed = |layer: &Layer| matches!(layer, Layer::Envelope(_) | Layer::Multipart(_));
+    let document = |layer: &Layer| {
+        framed(layer) || matches!(layer, Layer::Json | Layer::Ndjson | Layer::JsonOrNdjson)
+    };
     let Some((last, outer)) = layers.split_last() else {
         return Some("a format needs layers, such as `[\"json\"]`");
     };
@@ -143,6 +149,9 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
     }
     if outer.iter().any(document) {
         return Some("nothing comes after a document: `json`, `ndjson` and `json|ndjson` are last");
+    }
+    if framed(last) && outer.iter().any(|l| !matches!(l, Layer::SniffGzip)) {
+        return Some("`envelope` and `multipart` stand alone, but for `gzip?`");
     }
     let form = outer.iter().position(|l| matches!(l, Layer::Form(_)))?;
     let inside = outer.get(form + 1..).unwrap_or_default();

@@ -5,8 +5,10 @@
 
 pub mod base64;
 pub mod cesu8;
+pub mod envelope;
 pub mod form;
 pub mod layers;
+pub mod multipart;
 
 pub use layers::{Coding, EncodeError, decode, encode};
 

@@ -12,7 +12,7 @@ use crate::codec::form;
 
 /// How the values of some pairs unfold.
 #[derive(Clone, Copy)]
-enum Unfold<'a> {
+pub(super) enum Unfold<'a> {
     /// None does.
     Plain { folds: usize },
     /// Catalog parameters.
@@ -179,7 +179,7 @@ impl Judge<'_, '_> {
     }
 
     /// What stands in place of a pair's value; `None`: the pair as it came.
-    fn pair(
+    pub(super) fn pair(
         &mut self,
         path: NodeId,
         key: &str,
@@ -272,7 +272,7 @@ impl Judge<'_, '_> {
         Ok(out)
     }
 
-    fn answer_hits(&mut self, key: &str, value: &str) {
+    pub(super) fn answer_hits(&mut self, key: &str, value: &str) {
         let Some(place) = self.plan.place() else {
             return;
         };
@@ -310,8 +310,10 @@ impl Judge<'_, '_> {
 
 /// What stands in place of a pair.
 #[derive(PartialEq, Eq)]
-enum Pair {
+pub(super) enum Pair {
+    /// Nothing.
     Gone,
+    /// This text.
     New(String),
 }
 
@@ -324,7 +326,7 @@ pub(super) struct Single {
 }
 
 /// The text of a JSON scalar, for places that know no JSON.
-fn plain(json: &str) -> String {
+pub(super) fn plain(json: &str) -> String {
     let inside = json.strip_prefix('"').and_then(|j| j.strip_suffix('"'));
     match inside {
         Some(raw) => {

@@ -5,11 +5,13 @@
 //! judged. Errors hold no input.
 
 mod engine;
+mod envelope;
 mod fate;
 mod fields;
 mod headers;
 mod leaf;
 mod memo;
+mod multipart;
 mod nested;
 mod paths;
 mod plan;
