@@ -66,7 +66,10 @@ pub(super) fn read_endpoint(
         upstream_path: upstream_path.map(|path| path.value.into()),
         bodies: all.body.unwrap_or_default(),
         params: all.params.unwrap_or_default(),
-        query_event: all.events.as_deref().is_some_and(|e| e.iter().any(is_query)),
+        query_event: all
+            .events
+            .as_deref()
+            .is_some_and(|e| e.iter().any(is_query)),
         events: all.events.map_or_else(Box::default, |events| {
             events.into_iter().filter(|root| !is_query(root)).collect()
         }),
@@ -103,7 +106,10 @@ fn check_endpoint(kind: Kind, all: &Common, span: &Range<usize>, d: &mut Diagnos
         missing("an endpoint that takes a document needs `events`, the places of its events");
     }
     if matches!(kind, Kind::Collect | Kind::Replay) {
-        let query = all.events.as_deref().is_some_and(|e| e.iter().any(is_query));
+        let query = all
+            .events
+            .as_deref()
+            .is_some_and(|e| e.iter().any(is_query));
         if !bodies && params.is_empty() && !query {
             missing("an endpoint that collects needs `body`, `params` or the event `$query`");
         }

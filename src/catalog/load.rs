@@ -13,7 +13,7 @@ use crate::reader::{Document, Table, show, verdict};
 use super::endpoint::{check_clashes, read_defaults, read_endpoint, warn_unused_defaults};
 use super::fields::read_fields;
 use super::words::{boxes, check_word, read_url, selectors};
-use super::{BodyFormat, ParamFormat, Vendor, words};
+use super::{BodyFormat, Layer, ParamFormat, Vendor, members, words};
 
 /// The compiled-in catalogs: file name and text, in the order of their names.
 pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/vendors.rs"));
@@ -159,7 +159,7 @@ fn read_format(_: &str, t: &Table<'_>, d: &mut Diagnostics) -> Option<BodyFormat
     let layers = t.required("layers", d)?;
     Some(BodyFormat {
         content_types: boxes(&types),
-        layers: words::layers(&layers.str_list(d), layers.span(), d),
+        layers: members::fill(words::layers(&layers.str_list(d), layers.span(), d), t, d),
         cesu8: t.bool("cesu8", d).is_some_and(|v| v.value),
     })
 }
@@ -167,8 +167,9 @@ fn read_format(_: &str, t: &Table<'_>, d: &mut Diagnostics) -> Option<BodyFormat
 fn read_param(name: &str, t: &Table<'_>, d: &mut Diagnostics) -> Option<ParamFormat> {
     let layers = t.required("layers", d)?;
     let read = words::layers(&layers.str_list(d), layers.span(), d);
-    if read.iter().any(|l| matches!(l, super::Layer::Form(_))) {
-        let message = "a parameter's value is not a form";
+    let framed = |l: &Layer| matches!(l, Layer::Form(_) | Layer::Envelope(_) | Layer::Multipart(_));
+    if read.iter().any(framed) {
+        let message = "a parameter's value is not a form or an envelope";
         d.push(Diagnostic::error("bad-layers", message, layers.span()));
     }
     Some(ParamFormat {
@@ -182,7 +183,7 @@ fn read_param(name: &str, t: &Table<'_>, d: &mut Diagnostics) -> Option<ParamFor
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Found, Layer};
+    use crate::catalog::Found;
 
     const HEAD: &str =
         "name = \"acme\"\ntitle = \"Acme\"\nupstream = \"https://in.acme.example\"\n";

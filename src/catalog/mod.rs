@@ -3,12 +3,15 @@
 //! A [`Vendor`] is read from one TOML file (`config/vendors/<name>.toml`); nothing in this crate
 //! names a vendor in code. This layer knows no HTTP library and no policy.
 
+use std::sync::Arc;
+
 use crate::category::DataCategory;
 use crate::selector::{Segment, Selector};
 
 mod endpoint;
 mod fields;
 pub mod load;
+mod members;
 mod words;
 
 /// A third-party service.
@@ -164,6 +167,47 @@ pub enum Layer {
     Ndjson,
     /// JSON, or JSON documents one a line.
     JsonOrNdjson,
+    /// A line of headers and items with headers of their own; the headers are the leaves
+    /// `$envelope.…` and `$item.…`.
+    Envelope(Members),
+    /// `multipart/form-data`; parts that are not listed and are no files are the leaves
+    /// `$form.<name>`.
+    Multipart(Members),
+}
+
+/// What becomes of a body's parts, in the order of the file.
+pub type Members = Arc<[Member]>;
+
+/// What becomes of an envelope's item of this type, or of a form's part of this name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The type or name; `*` for those that no other entry names.
+    pub name: Box<str>,
+    /// What becomes of it.
+    pub treat: Treat,
+}
+
+/// What becomes of a part of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Treat {
+    /// Judged through layers of its own.
+    Judge {
+        /// From the outside in.
+        layers: Box<[Layer]>,
+        /// Where its events stand; none: it holds no events.
+        events: Arc<[EventRoot]>,
+    },
+    /// It goes; the rest stays.
+    Drop,
+    /// The whole body is refused.
+    Refuse,
+}
+
+/// What becomes of a part of this name; parts that nobody named are refused.
+#[must_use]
+pub fn member<'m>(members: &'m [Member], name: &str) -> Option<&'m Member> {
+    let named = |want: &str| members.iter().find(|member| *member.name == *want);
+    named(name).filter(|_| name != "*").or_else(|| named("*"))
 }
 
 /// How a parameter's value unfolds.

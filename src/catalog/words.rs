@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::{Spanned, Value, did_you_mean, nearest, show};
 use crate::selector::{Selector, Step};
 
-use super::{EventRoot, Layer, PathPattern, PathSegment};
+use super::{EventRoot, Layer, Members, PathPattern, PathSegment};
 
 /// Names of layers, for suggestions; `form:` takes field names.
 const LAYERS: &[&str] = &[
@@ -25,6 +25,8 @@ const LAYERS: &[&str] = &[
     "query",
     "lines",
     "json|query",
+    "envelope",
+    "multipart",
 ];
 
 /// A path pattern: `/track/?`, `/flags/:flag`, `/libs/mixpanel-*.js`.
@@ -116,6 +118,8 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
         "query" => Layer::Query,
         "lines" => Layer::Lines,
         "json|query" => Layer::JsonOrQuery,
+        "envelope" => Layer::Envelope(Members::default()),
+        "multipart" => Layer::Multipart(Members::default()),
         other => {
             let fields = other.strip_prefix("form:").map(|list| list.split(','));
             let fields: Box<[Box<str>]> = match fields {
@@ -145,13 +149,16 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
 
 /// A document comes last and once; a form, if any, stands outside of base64.
 fn bad_order(layers: &[Layer]) -> Option<&'static str> {
+    let framed = |layer: &Layer| matches!(layer, Layer::Envelope(_) | Layer::Multipart(_));
     let document = |layer: &Layer| match layer {
         Layer::Json
         | Layer::Ndjson
         | Layer::JsonOrNdjson
         | Layer::Query
         | Layer::Lines
-        | Layer::JsonOrQuery => true,
+        | Layer::JsonOrQuery
+        | Layer::Envelope(_)
+        | Layer::Multipart(_) => true,
         Layer::SniffGzip
         | Layer::Form(_)
         | Layer::Base64
@@ -168,6 +175,9 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
     }
     if outer.iter().any(document) {
         return Some("nothing comes after a document, such as `json`, `ndjson` or `query`");
+    }
+    if framed(last) && outer.iter().any(|l| !matches!(l, Layer::SniffGzip)) {
+        return Some("`envelope` and `multipart` stand alone, but for `gzip?`");
     }
     let form = outer.iter().position(|l| matches!(l, Layer::Form(_)))?;
     let inside = outer.get(form + 1..).unwrap_or_default();

@@ -374,7 +374,7 @@ mod tests {
         fn texts_come_back(text in "(?s).{0,300}", again in 0usize..4) {
             let text = text.repeat(again);
             let wire = packed(&text);
-            prop_assert!(wire.is_ascii() && wire.len() % 4 == 0);
+            prop_assert!(wire.is_ascii() && wire.len().is_multiple_of(4));
             prop_assert_eq!(unpacked(&wire), Ok(text));
         }
 

@@ -5,9 +5,11 @@
 
 pub mod base64;
 pub mod cesu8;
+pub mod envelope;
 pub mod form;
 pub mod layers;
 pub mod lz64;
+pub mod multipart;
 
 pub use layers::{Coding, EncodeError, decode, encode};
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::envelope::Inside;
 use super::fate::{Fate, Stop};
 use super::memo::Memo;
 use super::paths::{NodeId, Paths, Source};
@@ -55,6 +56,10 @@ pub(super) struct Judge<'p, 's> {
     /// Encodings opened to reach the document that is being walked.
     pub(super) folds: usize,
     pub(super) body_limit: usize,
+    /// The part of the body that is being judged, where it has parts.
+    pub(super) inside: Option<Inside>,
+    /// The boundary of the body's parts: the one that came, then the one that leaves.
+    pub(super) boundary: Option<String>,
     /// Bytes that folded text may still unfold to in this request.
     pub(super) unfold_left: usize,
     /// Success answers whose condition a parameter has met: a bit each.
@@ -84,7 +89,7 @@ impl Classes {
         self.list.len() > 1024
     }
 
-    fn of(&mut self, plan: &Plan, event: Option<&str>, gpc: bool) -> usize {
+    pub(super) fn of(&mut self, plan: &Plan, event: Option<&str>, gpc: bool) -> usize {
         let key = (event.map(Into::into), gpc);
         if let Some(class) = self.names.get(&key) {
             return *class;
@@ -261,6 +266,8 @@ impl Judge<'_, '_> {
             }
             Layer::Query | Layer::JsonOrQuery => self.lines(false, bytes, at, level, out),
             Layer::Lines => self.lines(true, bytes, at, level, out),
+            Layer::Envelope(members) => self.envelope(members, cesu8, bytes, out),
+            Layer::Multipart(members) => self.multipart(members, cesu8, bytes, out),
             Layer::Json | Layer::Ndjson | Layer::JsonOrNdjson => {
                 self.json(layer, cesu8, bytes, at, level, out)
             }
@@ -297,6 +304,8 @@ impl Judge<'_, '_> {
             Layer::Json
             | Layer::SniffGzip
             | Layer::Form(_)
+            | Layer::Envelope(_)
+            | Layer::Multipart(_)
             | Layer::Base64
             | Layer::MaybeBase64
             | Layer::Base64Url

@@ -182,7 +182,7 @@ impl Judge<'_, '_> {
     }
 
     /// What stands in place of a pair's value; `None`: the pair as it came.
-    fn pair(
+    pub(super) fn pair(
         &mut self,
         path: NodeId,
         key: &str,
@@ -275,7 +275,7 @@ impl Judge<'_, '_> {
         Ok(out)
     }
 
-    fn answer_hits(&mut self, key: &str, value: &str) {
+    pub(super) fn answer_hits(&mut self, key: &str, value: &str) {
         let Some(place) = self.plan.place() else {
             return;
         };
@@ -313,8 +313,10 @@ impl Judge<'_, '_> {
 
 /// What stands in place of a pair.
 #[derive(PartialEq, Eq)]
-enum Pair {
+pub(super) enum Pair {
+    /// Nothing.
     Gone,
+    /// This text.
     New(String),
 }
 

@@ -81,6 +81,41 @@ pub(super) fn media_type(value: &str) -> Option<(String, bool)> {
     Some((essence, charset))
 }
 
+/// The boundary that a body's media type names; `None` without one, or with two.
+pub(super) fn boundary(raw: &RawRequest<'_>) -> Option<String> {
+    let mut rest = header(raw, "content-type").next()?.split_once(';')?.1;
+    let mut found = None;
+    while !rest.is_empty() {
+        let (name, tail) = rest.split_once('=')?;
+        let tail = tail.trim_start();
+        let (value, after) = match tail.strip_prefix('"') {
+            Some(inner) => inner.split_once('"')?,
+            None => tail.split_at(tail.find(';').unwrap_or(tail.len())),
+        };
+        if name.trim().eq_ignore_ascii_case("boundary")
+            && found.replace(value.trim_end().to_owned()).is_some()
+        {
+            return None;
+        }
+        let after = after.trim_start();
+        if !after.is_empty() && !after.starts_with(';') {
+            return None;
+        }
+        rest = after.trim_start_matches(';');
+    }
+    found
+}
+
+/// A parameter's value, in quotes where it needs them.
+pub(super) fn quoted(value: &str) -> String {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"-_.+'".contains(&b);
+    if value.bytes().all(token) {
+        value.to_owned()
+    } else {
+        format!("\"{value}\"")
+    }
+}
+
 /// Exactly one known coding, or none.
 pub(super) fn content_coding(raw: &RawRequest<'_>) -> Result<Option<Coding>, Stop> {
     let mut codings = header(raw, "content-encoding")

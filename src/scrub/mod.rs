@@ -5,16 +5,18 @@
 //! judged. Errors hold no input.
 
 mod engine;
+mod envelope;
 mod fate;
 mod fields;
 mod headers;
 mod leaf;
 mod lines;
 mod memo;
+mod multipart;
 mod nested;
+mod packed;
 mod paths;
 mod plan;
-mod packed;
 mod pools;
 mod request;
 mod text;

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::engine::{Classes, Found, Judge, Level, encode};
 use super::fate::{Fate, Stop, Text};
 use super::headers::{
-    asks_for_privacy, basic_user, choose, content_coding, is_media_ranges, is_session,
-    known_codings, visible,
+    asks_for_privacy, basic_user, boundary, choose, content_coding, is_media_ranges, is_session,
+    known_codings, quoted, visible,
 };
 use super::memo::Memo;
 use super::paths::{Paths, ROOT, Source};
@@ -16,7 +16,7 @@ use super::plan::{NO_RULE, Plan};
 use super::pools::Pools;
 use super::{CleanRequest, RawRequest, Refusal, Report, Row, Verdict};
 use crate::action::Pseudonymizer;
-use crate::catalog::{Endpoint, Kind, ParamFormat, PathSegment, Vendor};
+use crate::catalog::{Endpoint, Kind, Layer, ParamFormat, PathSegment, Vendor};
 use crate::codec::{self, DecodeError, DecodeErrorKind, form};
 use crate::policy::{CompiledPolicy, Scope};
 use crate::selector::Step;
@@ -166,6 +166,8 @@ impl Scrubber {
             gpc: asks_for_privacy(raw),
             folds: 0,
             body_limit: raw.body_limit,
+            inside: None,
+            boundary: None,
             unfold_left: raw.body_limit.saturating_mul(4),
             answers: 0,
             last_action: 0,
@@ -378,6 +380,8 @@ impl Judge<'_, '_> {
             None => raw.body,
         };
         let mut new = self.pools.bytes();
+        let parted = matches!(format.layers.last(), Some(Layer::Multipart(_)));
+        self.boundary = if parted { boundary(raw) } else { None };
         let mut fate = self.layers(
             &format.layers,
             format.cesu8,
@@ -399,7 +403,10 @@ impl Judge<'_, '_> {
         }
         self.pools.give_bytes(plain);
         self.pools.give_bytes(new);
-        if let Some(media_type) = media_type {
+        if let Some(mut media_type) = media_type {
+            if let Some(boundary) = self.boundary.take() {
+                media_type.push_str(&format!("; boundary={}", quoted(&boundary)));
+            }
             headers.push(("content-type".into(), media_type));
         }
         if let Some(coding) = coding {

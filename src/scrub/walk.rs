@@ -117,7 +117,7 @@ impl Judge<'_, '_> {
 
     /// A body must be of a shape in which the endpoint's events can stand.
     fn check_shape(&self, node: &Node, level: Level) -> Result<u32, Stop> {
-        let roots = self.plan.place().map_or(&[][..], |place| &place.events);
+        let roots = self.event_roots();
         if level == Level::Value || roots.is_empty() {
             return Ok(0);
         }
@@ -230,18 +230,28 @@ impl Judge<'_, '_> {
     /// Whether the events here are query strings, or objects in their place.
     fn is_query_item(&self, roots: u32, depth: usize, element: bool) -> bool {
         element
-            && self.event_roots().iter().enumerate().any(|(bit, root)| {
-                roots >> bit & 1 == 1 && root.query && root.keys.len() == depth
-            })
+            && self
+                .event_roots()
+                .iter()
+                .enumerate()
+                .any(|(bit, root)| roots >> bit & 1 == 1 && root.query && root.keys.len() == depth)
     }
 
     fn event_roots(&self) -> &[EventRoot] {
+        if let Some(inside) = &self.inside {
+            return &inside.events;
+        }
         self.plan.place().map_or(&[][..], |place| &place.events)
     }
 
     /// The class of the event at `at`, by its name.
     fn set_class(&mut self, text: &str, tape: &Tape, at: usize) -> Result<(), Stop> {
         if !self.plan.by_event {
+            return Ok(());
+        }
+        if let Some(inside) = &self.inside {
+            let class = self.classes.of(self.plan, Some(&inside.name), self.gpc);
+            self.use_class(class);
             return Ok(());
         }
         let mut name = self.pools.text();

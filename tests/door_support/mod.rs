@@ -22,7 +22,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tamis::catalog::{Endpoint, Kind, PathPattern, PathSegment, Vendor};
+use tamis::catalog::{Vendor, load};
 use tamis::config::Config;
 use tamis::policy::CompiledPolicy;
 use tamis::proxy::{Generation, Handle, Live, Server};
@@ -44,54 +44,37 @@ impl Drop for Gate {
     }
 }
 
-fn endpoint(name: &str, kind: Kind, methods: &[&str]) -> Endpoint {
-    Endpoint {
-        name: name.into(),
-        kind,
-        methods: methods.iter().map(|m| (*m).into()).collect(),
-        paths: [PathPattern {
-            segments: [PathSegment::Literal(name.trim_start_matches('/').into())].into(),
-            optional_slash: true,
-        }]
-        .into(),
-        upstream: None,
-        upstream_path: None,
-        bodies: [tamis::catalog::BodyFormat {
-            content_types: ["*".into()].into(),
-            layers: [tamis::catalog::Layer::Json].into(),
-            cesu8: false,
-        }]
-        .into(),
-        params: [].into(),
-        events: [].into(),
-        event_name: None,
-        fields: [].into(),
-        sets: [].into(),
-        headers: [].into(),
-        judged_headers: [].into(),
-        answer_headers: ["x-rate".into()].into(),
-        answers: [].into(),
-    }
-}
-
 /// A vendor `acme` with `/track` (GET, POST), `/post` (POST) and `/lib.js` (GET, HEAD).
 pub fn vendor(upstream: &str) -> Arc<Vendor> {
-    Arc::new(Vendor {
-        name: "acme".into(),
-        title: "Acme".into(),
-        docs: "".into(),
-        upstream: upstream.into(),
-        hosts: [].into(),
-        id_prefixes: [].into(),
-        fields: [].into(),
-        project: [].into(),
-        endpoints: [
-            endpoint("/track", Kind::Collect, &["GET", "POST"]),
-            endpoint("/post", Kind::Collect, &["POST"]),
-            endpoint("/lib.js", Kind::Asset, &["GET", "HEAD"]),
-        ]
-        .into(),
-    })
+    let text = format!(
+        r#"
+        name = "acme"
+        title = "Acme"
+        upstream = "{upstream}"
+        [formats.json]
+        types = ["*"]
+        layers = ["json"]
+        [defaults.collect]
+        methods = ["POST"]
+        body = ["json"]
+        events = ["."]
+        answer_headers = ["x-rate"]
+        answers = [{{ status = 200 }}]
+        [[endpoint]]
+        paths = ["/track/?"]
+        kind = "collect"
+        methods = ["GET", "POST"]
+        [[endpoint]]
+        paths = ["/post/?"]
+        kind = "collect"
+        [[endpoint]]
+        paths = ["/lib.js"]
+        kind = "asset"
+        methods = ["GET", "HEAD"]
+        "#
+    );
+    let (vendor, _) = load::load("acme.toml", &text).unwrap_or_else(|d| panic!("{d}"));
+    Arc::new(vendor)
 }
 
 /// What a loader makes of a configuration.
