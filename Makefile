@@ -1,11 +1,11 @@
 # Two commands are all a stranger needs: `make run` and `make test`. `make` alone lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run test unit e2e bench fuzz certs fmt lint deny build clean
+.PHONY: help run test test-sdks unit e2e bench fuzz certs fmt lint deny build clean
 RUN_ARGS ?=
 FUZZ_SECONDS ?= 600
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run:  ## builds Tamis and starts it on 127.0.0.1:8080 with the embedded default (RUN_ARGS="--listen …")
 	@tests/tools.sh
@@ -23,6 +23,9 @@ unit:  ## cargo tests alone
 
 e2e:  ## real client libraries through Tamis to a fake vendor
 	@tests/all.sh setup e2e
+
+test-sdks:  ## every vendor's real client libraries (`make test` runs the most used ones)
+	@tests/all.sh setup sdks
 
 bench:  ## criterion benchmarks
 	cargo bench --locked

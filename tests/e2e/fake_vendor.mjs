@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // A fake analytics vendor. Records every request byte for byte as one JSON line on stdout, and answers what the SDK wants to hear.
 //
-//   node fake_vendor.mjs --vendor mixpanel
+//   node fake_vendor.mjs --vendor mixpanel           // the vendor's own paths; answers of vendors.json
+//   node fake_vendor.mjs --table sdks/vendors.json    // every vendor of the table at /<vendor>/…
 //
 // First line: {"listening": PORT}. Then one line for each request: {n, method, target, headers: [[name, value]…], body_b64}.
 // The line is written before the answer is sent, so whoever has the answer knows that the record is on its way.
@@ -14,9 +15,10 @@ const arg = (name, fallback) => {
   const at = process.argv.indexOf('--' + name);
   return at > 0 ? process.argv[at + 1] : fallback;
 };
-const table = JSON.parse(fs.readFileSync(new URL('./vendors.json', import.meta.url)));
-const rules = table[arg('vendor', '')]?.answers;
-if (!rules) {
+const all = arg('table');
+const table = JSON.parse(fs.readFileSync(new URL(all ?? './vendors.json', import.meta.url)));
+const fixed = table[arg('vendor', '')]?.answers;
+if (!fixed && !all) {
   console.error('unknown vendor; vendors.json has ' + Object.keys(table).filter((k) => k[0] !== '_').join(', '));
   process.exit(2);
 }
@@ -37,6 +39,7 @@ const unpack = (body, coding) => {
     if (coding === 'gzip') return zlib.gunzipSync(body);
     if (coding === 'deflate') return zlib.inflateSync(body);
     if (coding === 'br') return zlib.brotliDecompressSync(body);
+    if (coding === 'zstd') return zlib.zstdDecompressSync(body);
   } catch { /* the recorded bytes are what counts */ }
   return body;
 };
@@ -59,17 +62,28 @@ function answer(request, response, body) {
     out['access-control-allow-origin'] = request.headers.origin;
     out['access-control-allow-credentials'] = 'true';
     out['access-control-allow-headers'] = request.headers['access-control-request-headers'] ?? '*';
-    out['access-control-allow-methods'] = 'GET, POST, OPTIONS';
+    out['access-control-allow-methods'] = 'GET, HEAD, POST, PUT, PATCH, REPORT, OPTIONS';
   }
   if (request.method === 'OPTIONS') {
     response.writeHead(204, out);
     return response.end();
   }
-  const path = request.url.split('?')[0];
-  const query = request.url.slice(path.length);
+  const full = request.url.split('?')[0];
+  const query = request.url.slice(full.length);
+  const [, name, rest] = full.match(/^\/([a-z0-9]+)(\/.*)?$/) ?? [];
+  const path = fixed ? full : (rest ?? '/');
   const words = query + '\n' + unpack(body, request.headers['content-encoding']).toString('latin1');
-  const rule = rules.find((r) => new RegExp(r.path).test(path) && (!r.if || new RegExp(r.if, 'm').test(words)));
-  const [type, text] = rule.json ? ['application/json', JSON.stringify(rule.json)] : rule.script ? ['application/javascript', rule.script] : ['text/plain', rule.text];
+  const rule = (fixed ?? table[name]?.answers ?? []).find((r) => new RegExp(r.path).test(path) && (!r.if || new RegExp(r.if, 'm').test(words)));
+  if (!rule) {
+    response.writeHead(404, out);
+    return response.end();
+  }
+  let [type, text] = rule.json ? ['application/json', JSON.stringify(rule.json)] : rule.script ? ['application/javascript', rule.script] : [rule.type ?? 'text/plain', rule.text ?? ''];
+  if (rule.results_of) { // an entry for each event, by its id
+    const ids = [...words.matchAll(new RegExp(`"${rule.results_of}":\\s*"([^"]+)"`, 'g'))].map((found) => [found[1], { result: 'ok' }]);
+    [type, text] = ['application/json', JSON.stringify({ results: Object.fromEntries(ids) })];
+  }
+  if (rule.echo_type) type = request.headers['content-type'] ?? type;
   response.writeHead(rule.status ?? 200, { ...out, 'content-type': type });
   response.end(text);
 }

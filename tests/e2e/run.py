@@ -115,7 +115,7 @@ class Bench:
         self.projects = [s["project"] for s in scenarios]
         self.proxy, self.base = None, self.vendor.url
         if way == "tamis":
-            self.proxy = Tamis(tamis, vendor, self.vendor.url, keep)
+            self.proxy = Tamis(tamis, {vendor: self.vendor.url}, keep)
             self.base = f"{self.proxy.url}/{vendor}"
         elif way == "passthrough":
             self.proxy = Process(["node", "passthrough.mjs", "--vendor", vendor, "--upstream", self.vendor.url])
@@ -169,13 +169,13 @@ class Bench:
 class Tamis:
     """The proxy under test, as `tamis run` starts it."""
 
-    def __init__(self, binary, vendor, upstream, keep):
+    def __init__(self, binary, upstreams, keep):
         self.state = tempfile.mkdtemp(prefix="tamis-e2e-")
-        self.log_path = Path(keep or self.state) / f"tamis-{vendor}.log"
+        self.log_path = Path(keep or self.state) / f"tamis-{'-'.join(upstreams) if len(upstreams) == 1 else 'all'}.log"
         port, admin = free_port(), free_port()
         self.url, self.admin = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin}"
         self.log = open(self.log_path, "w", encoding="utf-8")
-        command = [str(binary), "run", "--listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{admin}", "--upstream", f"{vendor}={upstream}", "--state-dir", self.state, "--policy", "default"]
+        command = [str(binary), "run", "--listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{admin}", *(part for vendor, url in upstreams.items() for part in ("--upstream", f"{vendor}={url}")), "--state-dir", self.state, "--policy", "default"]
         self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
         limit = time.monotonic() + 20
         while not self.ready():
