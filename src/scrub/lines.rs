@@ -453,6 +453,9 @@ mod tests {
         assert_eq!(leaves("/turned", &turned), "/turned | ==QfxojIhJye");
         assert_eq!(leaves("/turned", json), r#"/turned | {"a":1}"#);
         assert_eq!(leaves("/turned", &wire), "/turned | eyJhIjoxfQ==");
+        let latin: String = "eyJhIjoi6SIsIm1haWwiOjF9".chars().rev().collect();
+        let want: String = "eyJhIjoi6SJ9".chars().rev().collect();
+        assert_eq!(leaves("/turned", &latin), format!("/turned | {want}"));
         for bad in ["hello", "aGVsbG8=", "=8GbsVGa", "{\"a\":"] {
             assert!(leaves("/turned", bad).contains("Decode"), "{bad}");
         }

@@ -41,10 +41,18 @@ impl Judge<'_, '_> {
             Ok(_) => return Err(unclear("base64r")),
             Err(error) => return Err(error.into()),
         };
+        // A browser's `btoa` writes a letter up to U+00FF as one byte.
+        let latin1 = std::str::from_utf8(&plain).is_err();
+        if latin1 {
+            plain = plain.iter().map(|b| char::from(*b)).collect::<String>().into();
+        }
         let mut new = self.pools.bytes();
         let fate = self.layers(rest, cesu8, &plain, at, level, &mut new)?;
         if fate == Fate::Changed {
             let mut text = self.pools.text();
+            if latin1 {
+                new = to_latin1(&new).ok_or_else(|| unclear("base64r"))?;
+            }
             base64::encode(flavour, &new, &mut text);
             out.extend(text.bytes().rev());
             self.pools.give_text(text);
@@ -103,6 +111,12 @@ impl Judge<'_, '_> {
         self.pools.give_bytes(new);
         Ok(fate)
     }
+}
+
+/// One byte a character; `None` for text that has others.
+fn to_latin1(text: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(text).ok()?;
+    text.chars().map(|c| u8::try_from(c).ok()).collect()
 }
 
 /// Whether a text is base64 whose first bytes begin a JSON document.
