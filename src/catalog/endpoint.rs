@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::ops::Range;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::reader::{Table, Value, did_you_mean, show};
+use crate::reader::{Spanned, Table, Value, did_you_mean, show};
 use crate::selector::Selector;
 
 use super::fields::{read_fields, set_values};
@@ -41,7 +41,10 @@ pub(super) fn read_endpoint(
     let kind = t.required("kind", d).and_then(|v| v.choice(KINDS, d));
     let upstream_path = t.str("upstream_path", d);
     if let Some(path) = &upstream_path {
-        words::path(path, d);
+        // The vendor's own path may end in a slash, which a pattern writes as `/?`.
+        let value = path.value.strip_suffix('/').unwrap_or(path.value);
+        let span = path.span.clone();
+        words::path(&Spanned { value, span }, d);
     }
     let own = Common::read(&t, shared, d);
     let fields = t.table("fields", d);
