@@ -8,6 +8,7 @@ use crate::selector::{Segment, Selector};
 
 mod endpoint;
 mod fields;
+pub mod include;
 pub mod load;
 mod words;
 
