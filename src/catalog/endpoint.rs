@@ -11,7 +11,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::{Spanned, Table, Value, did_you_mean, show};
 use crate::selector::Selector;
 
-use super::fields::{read_fields, set_values};
+use super::fields::{read_fields, set_values, with_below};
+use super::include::{Set as Included, include_fields};
 use super::load::{Named, Shared};
 use super::words::{boxes, check_word, read_url, selectors};
 use super::{Answer, BodyFormat, Copied, Endpoint, EventRoot, Kind, ParamFormat, Set, words};
@@ -49,6 +50,7 @@ pub(super) fn read_endpoint(
     let own = Common::read(&t, shared, d);
     let fields = t.table("fields", d);
     let fields = fields.map_or_else(Box::default, |t| read_fields(&t, d));
+    let fields = with_below(fields, include_fields(&t, d));
     t.finish(d);
     let kind = kind?;
     let default = defaults.iter().find(|default| default.kind == kind);
@@ -244,6 +246,22 @@ pub(super) fn read_defaults(
     }
     t.finish(d);
     defaults
+}
+
+/// A vendor's defaults over those that it includes.
+pub(super) fn join(mut own: Vec<KindDefaults>, included: &mut [Included]) -> Vec<KindDefaults> {
+    for set in included {
+        for below in set.defaults.drain(..) {
+            match own.iter_mut().find(|default| default.kind == below.kind) {
+                Some(above) => above.common = above.common.clone().over(&below.common),
+                None => {
+                    below.used.set(true);
+                    own.push(below);
+                }
+            }
+        }
+    }
+    own
 }
 
 pub(super) fn warn_unused_defaults(defaults: &[KindDefaults], d: &mut Diagnostics) {

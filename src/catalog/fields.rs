@@ -47,6 +47,17 @@ pub(super) fn read_fields(t: &Table<'_>, d: &mut Diagnostics) -> Box<[Field]> {
     fields.into()
 }
 
+/// Fields with others after them; what is there already is not said twice.
+pub(super) fn with_below(fields: Box<[Field]>, below: Vec<Field>) -> Box<[Field]> {
+    let mut all = fields.into_vec();
+    for field in below {
+        if !all.iter().any(|known| known.selector == field.selector) {
+            all.push(field);
+        }
+    }
+    all.into()
+}
+
 /// A table of selectors and the values that are forced on them.
 pub(super) fn set_values(t: &Table<'_>, add: bool, d: &mut Diagnostics) -> Vec<Set> {
     let mut sets = Vec::new();

@@ -10,8 +10,9 @@ use std::ops::Range;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::{Document, Table, show, verdict};
 
-use super::endpoint::{check_clashes, read_defaults, read_endpoint, warn_unused_defaults};
-use super::fields::read_fields;
+use super::endpoint::{check_clashes, join, read_defaults, read_endpoint, warn_unused_defaults};
+use super::fields::{read_fields, with_below};
+use super::include::{Set, read_includes};
 use super::words::{boxes, check_word, read_url, selectors};
 use super::{BodyFormat, Layer, ParamFormat, Vendor, members, words};
 
@@ -53,13 +54,17 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
     }
     let id_prefixes = boxes(&t.str_list("id_prefixes", d));
     let project = selectors(&t.str_list("project", d), d);
-    let shared = Shared {
-        formats: read_named(&t, "formats", read_format, d),
-        params: read_named(&t, "params", read_param, d),
-    };
-    let defaults = read_defaults(&t, &shared, d);
+    let mut included = read_includes(&t, d);
+    let mut shared = read_shared(&t, d);
+    for set in &mut included {
+        shared.add(&mut set.shared);
+    }
+    let own = read_defaults(&t, &shared, d);
+    let defaults = join(own, &mut included);
     let fields = t.table("fields", d);
     let fields = fields.map_or_else(Box::default, |t| read_fields(&t, d));
+    let below = included.iter().flat_map(|set| set.fields.iter().cloned());
+    let fields = with_below(fields, below.collect());
     let endpoints: Vec<_> = t
         .tables("endpoint", d)
         .into_iter()
@@ -69,6 +74,8 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
     shared.warn_unused(d);
     warn_unused_defaults(&defaults, d);
     check_clashes(&endpoints, d);
+    let below = included.into_iter().flat_map(|set: Set| set.endpoints);
+    let endpoints = endpoints.into_iter().chain(below);
     Some(Vendor {
         name: name?.value.into(),
         title: title?.value.into(),
@@ -78,11 +85,16 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
         id_prefixes,
         fields,
         project,
-        endpoints: endpoints
-            .into_iter()
-            .map(|(_, endpoint)| endpoint)
-            .collect(),
+        endpoints: endpoints.map(|(_, endpoint)| endpoint).collect(),
     })
+}
+
+/// `[formats.…]` and `[params.…]`.
+pub(super) fn read_shared(t: &Table<'_>, d: &mut Diagnostics) -> Shared {
+    Shared {
+        formats: read_named(t, "formats", read_format, d),
+        params: read_named(t, "params", read_param, d),
+    }
 }
 
 /// What endpoints name: `[formats.form]`, `[params.data]`.
@@ -100,6 +112,18 @@ pub(super) struct Named<T> {
 }
 
 impl Shared {
+    /// Adds what a set shares; what is there already comes first.
+    fn add(&mut self, set: &mut Self) {
+        for named in &set.formats {
+            named.used.set(true);
+        }
+        for named in &set.params {
+            named.used.set(true);
+        }
+        self.formats.append(&mut set.formats);
+        self.params.append(&mut set.params);
+    }
+
     fn warn_unused(&self, d: &mut Diagnostics) {
         let formats = self.formats.iter().map(|n| (&n.name, &n.span, &n.used));
         let params = self.params.iter().map(|n| (&n.name, &n.span, &n.used));

@@ -10,6 +10,7 @@ use crate::selector::{Segment, Selector};
 
 mod endpoint;
 mod fields;
+pub mod include;
 pub mod load;
 mod members;
 mod words;

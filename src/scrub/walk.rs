@@ -191,7 +191,9 @@ impl Judge<'_, '_> {
             return Ok(None);
         };
         let object = node.kind == Kind::Object;
-        let is_event = object && self.is_event(place.roots, place.depth, place.element);
+        let is_event = object
+            && self.is_event(place.roots, place.depth, place.element)
+            && !self.is_envelope(text, tape, at, place.depth);
         let (path, event) = if is_event {
             self.report.events_in += 1;
             let before = self.class;
@@ -235,6 +237,17 @@ impl Judge<'_, '_> {
                 .iter()
                 .enumerate()
                 .any(|(bit, root)| roots >> bit & 1 == 1 && root.query && root.keys.len() == depth)
+    }
+
+    /// Whether a document is what events come in rather than an event: it has the member that leads
+    /// to a place of events.
+    fn is_envelope(&self, text: &str, tape: &Tape, at: usize, depth: usize) -> bool {
+        depth == 0
+            && self
+                .event_roots()
+                .iter()
+                .filter_map(|root| root.keys.first())
+                .any(|key| tape.member(text, at, key).is_some())
     }
 
     fn event_roots(&self) -> &[EventRoot] {
