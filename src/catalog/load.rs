@@ -12,6 +12,7 @@ use crate::reader::{Document, Table, show, verdict};
 
 use super::endpoint::{check_clashes, read_defaults, read_endpoint, warn_unused_defaults};
 use super::fields::read_fields;
+use super::pairs::{Pairs, read_pairs};
 use super::words::{boxes, check_word, read_url, selectors};
 use super::{BodyFormat, ParamFormat, Vendor, words};
 
@@ -56,6 +57,7 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
     let shared = Shared {
         formats: read_named(&t, "formats", read_format, d),
         params: read_named(&t, "params", read_param, d),
+        pairs: t.value("pairs").map(|v| read_pairs(&v, d)).unwrap_or_default(),
     };
     let defaults = read_defaults(&t, &shared, d);
     let fields = t.table("fields", d);
@@ -89,6 +91,8 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
 pub(super) struct Shared {
     pub(super) formats: Vec<Named<BodyFormat>>,
     pub(super) params: Vec<Named<ParamFormat>>,
+    /// For endpoints that write none of their own.
+    pub(super) pairs: Box<[Pairs]>,
 }
 
 pub(super) struct Named<T> {

@@ -275,7 +275,7 @@ impl Judge<'_, '_> {
         Ok(out)
     }
 
-    fn answer_hits(&mut self, key: &str, value: &str) {
+    pub(super) fn answer_hits(&mut self, key: &str, value: &str) {
         let Some(place) = self.plan.place() else {
             return;
         };

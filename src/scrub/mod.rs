@@ -12,6 +12,7 @@ mod leaf;
 mod lines;
 mod memo;
 mod nested;
+mod pairs;
 mod paths;
 mod plan;
 mod packed;
