@@ -14,6 +14,7 @@ use crate::selector::Selector;
 use super::fields::{read_fields, set_values, with_below};
 use super::include::{Set as Included, include_fields};
 use super::load::{Named, Shared};
+use super::pairs::{Pairs, read_pairs};
 use super::words::{boxes, check_word, read_url, selectors};
 use super::{Answer, BodyFormat, Copied, Endpoint, EventRoot, Kind, ParamFormat, Set, words};
 
@@ -81,6 +82,7 @@ pub(super) fn read_endpoint(
         copies: all.copy.unwrap_or_default(),
         event_name: all.event_name,
         fields,
+        pairs: all.pairs.unwrap_or_else(|| shared.pairs.clone()),
         sets: sets.into_iter().flatten().flatten().collect(),
         headers: all.headers.unwrap_or_default(),
         judged_headers: all.judged_headers.unwrap_or_default(),
@@ -139,6 +141,7 @@ struct Common {
     params: Option<Box<[ParamFormat]>>,
     events: Option<Box<[EventRoot]>>,
     event_name: Option<Selector>,
+    pairs: Option<Box<[Pairs]>>,
     headers: Option<Box<[Box<str>]>>,
     judged_headers: Option<Box<[Box<str>]>>,
     answer_headers: Option<Box<[Box<str>]>>,
@@ -170,6 +173,7 @@ impl Common {
             event_name: t
                 .str("event_name", d)
                 .and_then(|word| words::selector(&word, d)),
+            pairs: t.value("pairs").map(|v| read_pairs(&v, d)),
             headers: t.value("headers").map(|v| read_headers(&v, d)),
             judged_headers: t.value("judged_headers").map(|v| read_headers(&v, d)),
             answer_headers: t.value("answer_headers").map(|v| read_headers(&v, d)),
@@ -203,6 +207,7 @@ impl Common {
             params: self.params.or(below.params),
             events: self.events.or(below.events),
             event_name: self.event_name.or(below.event_name),
+            pairs: self.pairs.or(below.pairs),
             headers: self.headers.or(below.headers),
             judged_headers: self.judged_headers.or(below.judged_headers),
             answer_headers: self.answer_headers.or(below.answer_headers),
@@ -324,7 +329,7 @@ fn read_answer(t: Table<'_>, d: &mut Diagnostics) -> Option<Answer> {
     let span = t.span();
     t.finish(d);
     let code = status.as_ref().map_or(200, |s| s.value);
-    if !(200..300).contains(&code) || (content_type.is_empty() != body.is_empty()) {
+    if !(200..300).contains(&code) || (content_type.is_empty() && !body.is_empty()) {
         let message = "an answer is a success (200 to 299), and has a `type` if it has a `body`";
         d.push(Diagnostic::error("bad-answer", message, span));
     }
@@ -360,7 +365,7 @@ fn read_methods(v: &Value<'_>, d: &mut Diagnostics) -> Box<[Box<str>]> {
 fn read_headers(v: &Value<'_>, d: &mut Diagnostics) -> Box<[Box<str>]> {
     let words = v.str_list(d);
     for word in &words {
-        check_word(word, "a header's name", |c| c == '-', d);
+        check_word(word, "a header's name", |c| matches!(c, '-' | '_'), d);
     }
     boxes(&words)
 }

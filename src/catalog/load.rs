@@ -13,6 +13,7 @@ use crate::reader::{Document, Table, show, verdict};
 use super::endpoint::{check_clashes, join, read_defaults, read_endpoint, warn_unused_defaults};
 use super::fields::{read_fields, with_below};
 use super::include::{Set, read_includes};
+use super::pairs::{Pairs, read_pairs};
 use super::words::{boxes, check_word, read_url, selectors};
 use super::{BodyFormat, Layer, ParamFormat, Vendor, members, words};
 
@@ -94,6 +95,10 @@ pub(super) fn read_shared(t: &Table<'_>, d: &mut Diagnostics) -> Shared {
     Shared {
         formats: read_named(t, "formats", read_format, d),
         params: read_named(t, "params", read_param, d),
+        pairs: t
+            .value("pairs")
+            .map(|v| read_pairs(&v, d))
+            .unwrap_or_default(),
     }
 }
 
@@ -101,6 +106,8 @@ pub(super) fn read_shared(t: &Table<'_>, d: &mut Diagnostics) -> Shared {
 pub(super) struct Shared {
     pub(super) formats: Vec<Named<BodyFormat>>,
     pub(super) params: Vec<Named<ParamFormat>>,
+    /// For endpoints that write none of their own.
+    pub(super) pairs: Box<[Pairs]>,
 }
 
 pub(super) struct Named<T> {
@@ -122,6 +129,8 @@ impl Shared {
         }
         self.formats.append(&mut set.formats);
         self.params.append(&mut set.params);
+        let pairs = std::mem::take(&mut self.pairs).into_iter();
+        self.pairs = pairs.chain(std::mem::take(&mut set.pairs)).collect();
     }
 
     fn warn_unused(&self, d: &mut Diagnostics) {

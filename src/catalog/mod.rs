@@ -13,7 +13,10 @@ mod fields;
 pub mod include;
 pub mod load;
 mod members;
+mod pairs;
 mod words;
+
+pub use pairs::{PairForm, Pairs};
 
 /// A third-party service.
 #[derive(Debug)]
@@ -80,6 +83,8 @@ pub struct Endpoint {
     pub event_name: Option<Selector>,
     /// Category and protection of fields of this endpoint; looked up before the vendor's.
     pub fields: Box<[Field]>,
+    /// Places where lists of pairs stand for maps.
+    pub pairs: Box<[Pairs]>,
     /// Values that are forced, whatever the policy says.
     pub sets: Box<[Set]>,
     /// Request headers that pass as they came (lower case) besides content negotiation.
@@ -262,7 +267,8 @@ pub struct Set {
 /// A success answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// Only when this query parameter or form field, as it came, has this value.
+    /// Only when this query parameter or form field, as it came, or the media type of the body
+    /// (`$header.content-type`), has this value.
     pub when: Option<(Box<str>, Box<str>)>,
     /// Status.
     pub status: u16,

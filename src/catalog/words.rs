@@ -208,12 +208,13 @@ pub(super) fn event_root(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Ev
             (Step::Item, keys) => (keys, true),
             _ => (selector.steps(), false),
         };
-        let keys: Option<Box<[Box<str>]>> = keys.iter().map(literal).collect();
-        Some(EventRoot {
-            keys: keys?,
-            items,
-            query,
-        })
+        // Lists on the way are entered whether they are written or not: `a[].b[]`.
+        let leading = matches!(keys.first(), Some(Step::Item));
+        let twice = keys.windows(2).any(|two| two == [Step::Item, Step::Item]);
+        let keys = keys.iter().filter(|step| **step != Step::Item);
+        let keys: Option<Box<[Box<str>]>> = keys.map(literal).collect();
+        let keys = keys.filter(|_| !leading && !twice)?;
+        Some(EventRoot { keys, items, query })
     });
     if read.is_none() {
         d.push(
@@ -419,7 +420,8 @@ mod tests {
         assert_eq!(read("a.b[]", &mut d), Some(("a/b".into(), true)));
         assert_eq!(read("data", &mut d), Some(("data".into(), false)));
         assert!(d.items.is_empty());
-        for bad in ["", "*", "a[].b", "**", "a.*[]"] {
+        assert_eq!(read("a[].b[]", &mut d), Some(("a/b".into(), true)));
+        for bad in ["", "*", "[].b", "**", "a.*[]", "a[][].b"] {
             assert_eq!(
                 codes(|d| event_root(&word(bad), d)),
                 ["bad-event-place"],

@@ -42,6 +42,21 @@ impl Edits {
         self.list.is_empty()
     }
 
+    /// How many edits there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// An edit's range and what stands there instead, by its place among the edits.
+    #[must_use]
+    pub fn get(&self, at: usize) -> Option<(Range<usize>, &[u8])> {
+        let edit = self.list.get(at)?;
+        let with = edit.with.start as usize..edit.with.end as usize;
+        let range = edit.start as usize..edit.end as usize;
+        Some((range, self.buffer.get(with)?))
+    }
+
     /// Replaces a range by bytes.
     pub fn replace(&mut self, range: Range<usize>, with: &[u8]) {
         self.write(range, |buffer| buffer.extend_from_slice(with));

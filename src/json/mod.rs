@@ -7,10 +7,12 @@
 
 mod edit;
 mod lex;
+mod shadow;
 mod text;
 
 pub use edit::{Commas, Edits, Patch};
 pub use lex::{MAX_DEPTH, lex, lex_lines};
+pub use shadow::{Fates, NodeFate};
 pub use text::{escape_into, splice_raw, unescape_into};
 
 /// What a node of the tape is.

@@ -316,7 +316,12 @@ impl Judge<'_, '_> {
             | Layer::JsonOrQuery => json::lex(text, &mut tape)?,
         }
         let mut edits = self.pools.edits();
-        let mut fate = self.tape(text, &tape, &mut edits, at, level)?;
+        let paired = self.plan.place().is_some_and(|p| !p.pairs.is_empty());
+        let mut fate = if paired {
+            self.paired(text, &tape, &mut edits, at, level)?
+        } else {
+            self.tape(text, &tape, &mut edits, at, level)?
+        };
         if was_cesu && fate == Fate::Same {
             fate = Fate::Changed;
         }

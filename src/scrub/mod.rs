@@ -15,6 +15,7 @@ mod memo;
 mod multipart;
 mod nested;
 mod packed;
+mod pairs;
 mod paths;
 mod plan;
 mod pools;

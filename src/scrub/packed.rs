@@ -44,7 +44,11 @@ impl Judge<'_, '_> {
         // A browser's `btoa` writes a letter up to U+00FF as one byte.
         let latin1 = std::str::from_utf8(&plain).is_err();
         if latin1 {
-            plain = plain.iter().map(|b| char::from(*b)).collect::<String>().into();
+            plain = plain
+                .iter()
+                .map(|b| char::from(*b))
+                .collect::<String>()
+                .into();
         }
         let mut new = self.pools.bytes();
         let fate = self.layers(rest, cesu8, &plain, at, level, &mut new)?;

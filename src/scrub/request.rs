@@ -370,6 +370,12 @@ impl Judge<'_, '_> {
             return Err(DecodeError::new(DecodeErrorKind::TooLarge, "body", raw.body_limit).into());
         }
         let (format, media_type) = choose(raw, place)?;
+        if let Some(media_type) = &media_type {
+            self.answer_hits(
+                "$header.content-type",
+                media_type.split(';').next().unwrap_or(""),
+            );
+        }
         let coding = content_coding(raw)?;
         let mut plain = self.pools.bytes();
         let body = match coding {

@@ -525,7 +525,7 @@ fn next_start(tape: &Tape, frame: &Frame) -> Option<usize> {
 }
 
 /// The line that a document stands on, with its line break.
-fn line_of(text: &str, document: &Range<usize>) -> Range<usize> {
+pub(super) fn line_of(text: &str, document: &Range<usize>) -> Range<usize> {
     let before = text.get(..document.start).unwrap_or("");
     let after = text.get(document.end..).unwrap_or("");
     let start = before.rfind('\n').map_or(0, |at| at + 1);
