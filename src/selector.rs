@@ -3,7 +3,7 @@
 //! A selector is a list of steps over the keys that lead to a leaf. It knows nothing of JSON; a path
 //! is a sequence of [`Segment`]s, whatever the document was. `$query.x`, `$header.x` and `$client.ip`
 //! are ordinary keys whose first segment begins with `$`. A key that holds a dot, a bracket or a star
-//! is written in brackets and quotes: `properties["a.b"]`.
+//! is written in brackets and quotes: `properties["a.b"]`; stars between the quotes: `["a."*]`.
 
 /// One step of a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,13 +70,10 @@ impl Selector {
                 }
                 steps.push(Step::Item);
                 rest = inner;
-            } else if let Some(inner) = rest.strip_prefix("[\"") {
-                let end = inner.find("\"]").ok_or(SelectorError::Bracket)?;
-                let (key, tail) = inner.split_at(end);
-                steps.push(Step::Key(key.into()));
-                rest = tail.get(2..).unwrap_or("");
-            } else if rest.starts_with('[') {
-                return Err(SelectorError::Bracket);
+            } else if let Some(inner) = rest.strip_prefix('[') {
+                let (step, tail) = Self::bracket(inner)?;
+                steps.push(step);
+                rest = tail;
             } else {
                 let end = rest.find(['.', '[']).unwrap_or(rest.len());
                 let (word, tail) = rest.split_at(end);
@@ -95,6 +92,38 @@ impl Selector {
         Ok(Self {
             steps: steps.into(),
         })
+    }
+
+    /// `"key"]`, `"a."*]`, `"a."*".b"]`: quoted text as it is, stars between.
+    fn bracket(inner: &str) -> Result<(Step, &str), SelectorError> {
+        // A key may hold a quote: it ends at the first `"]`.
+        if let Some(quoted) = inner.strip_prefix('"')
+            && let Some((key, tail)) = quoted.split_once("\"]")
+            && !key.contains("\"*")
+        {
+            return Ok((Step::Key(key.into()), tail));
+        }
+        let (mut glob, mut rest, mut stars) = (String::new(), inner, 0);
+        loop {
+            if let Some(quoted) = rest.strip_prefix('"') {
+                let (text, tail) = quoted.split_once('"').ok_or(SelectorError::Bracket)?;
+                if text.contains('*') {
+                    return Err(SelectorError::Stars);
+                }
+                glob.push_str(text);
+                rest = tail;
+            } else if let Some(tail) = rest.strip_prefix('*') {
+                glob.push('*');
+                stars += 1;
+                rest = tail;
+            } else if let Some(tail) = rest.strip_prefix(']') {
+                let good = stars > 0 && glob.len() > stars;
+                let step = Step::Glob(glob.into());
+                return if good { Ok((step, tail)) } else { Err(SelectorError::Bracket) };
+            } else {
+                return Err(SelectorError::Bracket);
+            }
+        }
     }
 
     fn step(word: &str) -> Result<Step, SelectorError> {
@@ -182,6 +211,9 @@ impl std::fmt::Display for Selector {
             let dot = if at == 0 { "" } else { "." };
             match step {
                 Step::Key(key) if key.contains(['.', '[', '*']) => write!(f, "[\"{key}\"]")?,
+                Step::Glob(glob) if glob.contains(['.', '[']) => {
+                    write!(f, "[\"{}\"]", glob.replace('*', "\"*\""))?;
+                }
                 Step::Key(word) | Step::Glob(word) => write!(f, "{dot}{word}")?,
                 Step::Any => write!(f, "{dot}*")?,
                 Step::Deep => write!(f, "{dot}**")?,
@@ -249,6 +281,11 @@ mod tests {
             "properties[\"a.b\"].c",
             &[Key("properties"), Key("a.b"), Key("c")]
         ));
+        assert!(hit("a[\"b.\"*].c", &[Key("a"), Key("b.x.y"), Key("c")]));
+        assert!(hit("[\"b.\"*\".d\"]", &[Key("b.x.d")]));
+        assert!(!hit("[\"b.\"*\".d\"]", &[Key("b.x")]));
+        let shown = Selector::parse("a[\"b.\"*\".d\"].c").unwrap();
+        assert_eq!(Selector::parse(&shown.to_string()), Ok(shown));
         assert!(hit("**", &[Key("a"), Item]));
         assert!(hit("[].event", &[Item, Key("event")]));
     }
@@ -258,6 +295,9 @@ mod tests {
         assert_eq!(Selector::parse(""), Err(SelectorError::EmptyStep));
         assert_eq!(Selector::parse("a..b"), Err(SelectorError::EmptyStep));
         assert_eq!(Selector::parse("a[1]"), Err(SelectorError::Bracket));
+        for bad in ["a[*]", "a[\"b\"*", "a[\"b", "a[\"\"*]", "a[\"b\"c]"] {
+            assert_eq!(Selector::parse(bad), Err(SelectorError::Bracket), "{bad}");
+        }
         assert_eq!(Selector::parse("a.b**"), Err(SelectorError::Stars));
     }
 
