@@ -428,7 +428,12 @@ fn vendor_in_code(file: &Source, vendors: &[String]) -> Vec<String> {
         .collect();
     vendors
         .iter()
-        .filter(|vendor| code.contains(vendor.as_str()))
+        .filter(|vendor| {
+            // Names that are words of the language too count where they are values.
+            let common = ["braze", "heap", "keen", "meta", "segment"].contains(&vendor.as_str());
+            let quoted = format!("\"{vendor}\"");
+            code.contains(if common { &quoted } else { vendor.as_str() })
+        })
         .map(|vendor| format!("{}: speaks of {vendor}", file.path))
         .collect()
 }

@@ -267,8 +267,11 @@ mod tests {
     fn every_recorded_request_finds_its_endpoint_and_its_body_format() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
         for vendor in builtin().unwrap() {
+            let Ok(clients) = std::fs::read_dir(root.join(&*vendor.name)) else {
+                continue; // tests/catalogs.rs says which vendors have recordings
+            };
             let mut requests = 0;
-            for client in std::fs::read_dir(root.join(&*vendor.name)).unwrap() {
+            for client in clients {
                 let client = client.unwrap().path();
                 if !client.is_dir() {
                     continue;
