@@ -430,7 +430,16 @@ fn vendor_in_code(file: &Source, vendors: &[String]) -> Vec<String> {
         .iter()
         .filter(|vendor| {
             // Names that are words of the language too count where they are values.
-            let common = ["braze", "heap", "keen", "meta", "segment"].contains(&vendor.as_str());
+            let common = [
+                "braze",
+                "heap",
+                "keen",
+                "linkedin",
+                "meta",
+                "plausible",
+                "segment",
+            ]
+            .contains(&vendor.as_str());
             let quoted = format!("\"{vendor}\"");
             code.contains(if common { &quoted } else { vendor.as_str() })
         })

@@ -53,7 +53,9 @@ const page = await context.newPage();
 const answered = [];
 let leaving = false;
 page.on('pageerror', (error) => trouble.push('page error: ' + String(error).slice(0, 200)));
+const begun = new Set();
 page.on('response', (response) => {
+  begun.add(response.request());
   if (!response.url().startsWith(driver.base)) return;
   const place = new URL(response.url()).pathname;
   answered.push(`${response.request().method()} ${place} ${response.status()}`);
@@ -61,7 +63,7 @@ page.on('response', (response) => {
 });
 page.on('requestfailed', (request) => {
   const reason = request.failure()?.errorText ?? '';
-  if (leaving && reason === 'net::ERR_ABORTED') return; // a request cut by leaving the page
+  if ((leaving || begun.has(request)) && reason === 'net::ERR_ABORTED') return; // cut by leaving the page, or its answer's body is not read
   if (request.method() === 'POST' && request.resourceType() === 'ping') return; // sendBeacon has no answer to read
   trouble.push(`${request.method()} ${request.url().split('?')[0]} failed: ${reason}`);
 });
