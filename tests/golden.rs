@@ -168,7 +168,9 @@ fn as_many_events_leave_as_came() {
                 .sum()
         };
         let (came, left) = (count(&recorded.body), count(clean.body()));
-        assert!(came > 0, "{name}: no events in the recording");
+        // A query string holds no documents, whether as the body or in its place.
+        let json = recorded.body.first().is_some_and(|b| b"{[".contains(b));
+        assert!(came > 0 || !json, "{name}: no events in the recording");
         assert_eq!(came, left, "{name} under {policy}");
     });
 }
