@@ -79,6 +79,16 @@ const PROTOCOL: [&str; 7] = [
     "$lib_version",
 ];
 
+/// Keys whose values are ids under both policies, and the same pseudonym wherever they stand.
+const IDS: [&str; 6] = [
+    "distinct_id",
+    "$distinct_id",
+    "$user_id",
+    "$anon_distinct_id",
+    "userId",
+    "anonymousId",
+];
+
 #[test]
 fn every_recorded_request_leaves_as_written_down() {
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
@@ -207,7 +217,7 @@ fn equal_ids_get_equal_pseudonyms_in_all_recordings() {
         documents(body)
             .iter()
             .flat_map(Tree::leaves)
-            .filter(|(path, _)| matches!(last(path), "distinct_id" | "$distinct_id" | "$user_id"))
+            .filter(|(path, raw)| IDS.contains(&last(path)) && raw.starts_with('"'))
             .map(|(_, raw)| raw)
             .collect()
     };
@@ -220,6 +230,7 @@ fn equal_ids_get_equal_pseudonyms_in_all_recordings() {
                 left.starts_with("\"$device:"),
                 "{name} under {policy}"
             );
+            let came = (recorded.vendor.clone(), came);
             let first = known.entry(came).or_insert_with(|| left.clone());
             assert_eq!(*first, left, "{name} under {policy}");
         }
@@ -292,7 +303,7 @@ impl Recorded {
             }
         }
         out.push_str("\n\n---------- decoded ----------\n");
-        let body = lossy(clean.body());
+        let body = lossy(&plain(clean.body()));
         if !body.starts_with(['{', '[']) {
             for pair in body.split('&') {
                 let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -328,7 +339,7 @@ fn for_each(mut check: impl FnMut(&str, &str, &CleanRequest, &Recorded)) {
 
 /// The JSON documents of a body: as they stand, or in the form's `data`, base64 or not.
 fn documents(body: &[u8]) -> Vec<Tree> {
-    let text = lossy(body);
+    let text = lossy(&plain(body));
     if text.starts_with(['{', '[']) {
         return Tree::parse_any(&text);
     }
@@ -343,6 +354,18 @@ fn documents(body: &[u8]) -> Vec<Tree> {
             }
         })
         .collect()
+}
+
+/// The bytes without gzip.
+fn plain(body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    if body.starts_with(&[0x1f, 0x8b]) {
+        let mut reader = flate2::read::MultiGzDecoder::new(body);
+        std::io::Read::read_to_end(&mut reader, &mut out).expect("gzip");
+    } else {
+        out.extend_from_slice(body);
+    }
+    out
 }
 
 fn last(path: &str) -> &str {
