@@ -55,6 +55,8 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
     }
     let id_prefixes = boxes(&t.str_list("id_prefixes", d));
     let project = selectors(&t.str_list("project", d), d);
+    let quotes = t.bool("quotes", d).is_some_and(|v| v.value);
+    let forward_param = t.str("forward_param", d).map(|v| v.value.into());
     let mut included = read_includes(&t, d);
     let mut shared = read_shared(&t, d);
     for set in &mut included {
@@ -86,6 +88,8 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
         id_prefixes,
         fields,
         project,
+        quotes,
+        forward_param,
         endpoints: endpoints.map(|(_, endpoint)| endpoint).collect(),
     })
 }

@@ -38,6 +38,11 @@ pub struct Vendor {
     /// Where the project token or write key stands; `$query.token`, `properties.token`,
     /// `$header.authorization`.
     pub project: Box<[Selector]>,
+    /// Whether texts of its events quote what stands in other fields: names and ids that rules take
+    /// away are then looked for in the rest of the document.
+    pub quotes: bool,
+    /// The query parameter in which the SDK wraps the real path and query: `ddforward`.
+    pub forward_param: Option<Box<str>>,
     /// The endpoints, in the order in which they are matched.
     pub endpoints: Box<[Endpoint]>,
 }

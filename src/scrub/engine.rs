@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::envelope::Inside;
 use super::fate::{Fate, Stop};
+use super::heard::Heard;
 use super::memo::Memo;
 use super::paths::{NodeId, Paths, Source};
 use super::plan::{ClassMask, Plan, RuleId};
@@ -56,6 +57,8 @@ pub(super) struct Judge<'p, 's> {
     /// Encodings opened to reach the document that is being walked.
     pub(super) folds: usize,
     pub(super) body_limit: usize,
+    /// What this document says about its people.
+    pub(super) heard: Heard,
     /// The part of the body that is being judged, where it has parts.
     pub(super) inside: Option<Inside>,
     /// The boundary of the body's parts: the one that came, then the one that leaves.
@@ -316,12 +319,7 @@ impl Judge<'_, '_> {
             | Layer::JsonOrQuery => json::lex(text, &mut tape)?,
         }
         let mut edits = self.pools.edits();
-        let paired = self.plan.place().is_some_and(|p| !p.pairs.is_empty());
-        let mut fate = if paired {
-            self.paired(text, &tape, &mut edits, at, level)?
-        } else {
-            self.tape(text, &tape, &mut edits, at, level)?
-        };
+        let mut fate = self.documents(text, &tape, &mut edits, at, level)?;
         if was_cesu && fate == Fate::Same {
             fate = Fate::Changed;
         }

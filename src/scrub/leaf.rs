@@ -211,7 +211,7 @@ impl<'p> Judge<'p, '_> {
     ) -> Result<Leaf, Stop> {
         if *self.action(found) == Action::Keep
             && !found.project
-            && !detect::may_hold(raw.as_bytes())
+            && !self.may_hold(raw.as_bytes())
         {
             self.note(found, &KEEP, raw, None);
             return Ok(Leaf::Keep);
@@ -236,6 +236,7 @@ impl<'p> Judge<'p, '_> {
             && !found.project
             && Paths::lasts(found.path)
             && self.folds == 0
+            && !self.heard.knows()
             && self.unfold_left > UNFOLD_OF_A_MEMO;
         if memorable
             && let Some((known, action)) = self.memo.get(found.path, self.class, raw.as_bytes())

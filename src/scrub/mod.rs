@@ -9,6 +9,7 @@ mod envelope;
 mod fate;
 mod fields;
 mod headers;
+mod heard;
 mod leaf;
 mod lines;
 mod memo;

@@ -10,6 +10,7 @@ use super::headers::{
     asks_for_privacy, basic_user, boundary, choose, content_coding, is_media_ranges, is_session,
     known_codings, quoted, visible,
 };
+use super::heard::Heard;
 use super::memo::Memo;
 use super::paths::{Paths, ROOT, Source};
 use super::plan::{NO_RULE, Plan};
@@ -166,6 +167,7 @@ impl Scrubber {
             gpc: asks_for_privacy(raw),
             folds: 0,
             body_limit: raw.body_limit,
+            heard: Heard::default(),
             inside: None,
             boundary: None,
             unfold_left: raw.body_limit.saturating_mul(4),

@@ -26,10 +26,10 @@ impl Judge<'_, '_> {
         let mut holds = None;
         let mut spans = Spans::Unknown;
         if found.category.is_none() && !found.protocol {
-            holds = Some(detect::may_hold(text.as_bytes()));
+            holds = Some(self.may_hold(text.as_bytes()));
         }
         if holds == Some(true) {
-            spans = Spans::Known(self.spans(text));
+            spans = Spans::Known(self.spans(text, false));
             if let Some(entity) = spans.whole(text)
                 && !(entity == Entity::IpAddress && self.is_version(found.path))
                 && let Some(category) = entity.category()
@@ -54,6 +54,7 @@ impl Judge<'_, '_> {
     ) -> Result<Text, Stop> {
         let action = self.action(found);
         if *action != Action::Keep {
+            self.hear(text, found.category);
             self.random |= matches!(action, Action::Random(_));
             let mut out = self.pools.text();
             let effect = action.apply(Value::Text(text), &self.context(found.category), &mut out);
@@ -63,7 +64,7 @@ impl Judge<'_, '_> {
             }
             self.pools.give_text(out);
         }
-        let holds = holds.unwrap_or_else(|| detect::may_hold(text.as_bytes()));
+        let holds = holds.unwrap_or_else(|| self.may_hold(text.as_bytes()));
         if !holds || !self.scans(found.rule) {
             if *action == Action::Keep {
                 self.note(found, action, text, None);
@@ -81,7 +82,7 @@ impl Judge<'_, '_> {
 
     /// Looks into a text that is kept.
     pub(super) fn inner(&mut self, text: &str, found: Found, folds: usize) -> Result<Text, Stop> {
-        if !detect::may_hold(text.as_bytes()) {
+        if !self.may_hold(text.as_bytes()) {
             return Ok(Text::Keep);
         }
         let mut spans = Spans::Unknown;
@@ -103,7 +104,7 @@ impl Judge<'_, '_> {
             return Ok(fate);
         }
         if matches!(spans, Spans::Unknown) {
-            *spans = Spans::Known(self.spans(text));
+            *spans = Spans::Known(self.spans(text, found.protocol));
         }
         let mut patches = Vec::new();
         for span in spans.list() {
@@ -129,7 +130,12 @@ impl Judge<'_, '_> {
         Ok(deeper.unwrap_or(fate))
     }
 
-    fn spans(&mut self, text: &str) -> Vec<Span> {
+    /// Whether a text is worth searching.
+    pub(super) fn may_hold(&self, text: &[u8]) -> bool {
+        detect::may_hold(text) || self.heard.stands_in(text)
+    }
+
+    fn spans(&mut self, text: &str, protocol: bool) -> Vec<Span> {
         let mut spans = std::mem::take(&mut self.pools.spans);
         spans.clear();
         if memchr::memchr(b'\t', text.as_bytes()).is_some() {
@@ -137,6 +143,9 @@ impl Judge<'_, '_> {
             detect::scan(&text.replace('\t', " "), &mut spans);
         } else {
             detect::scan(text, &mut spans);
+        }
+        if !protocol {
+            self.heard.spans(text, &mut spans);
         }
         spans
     }
@@ -232,7 +241,7 @@ impl Judge<'_, '_> {
     }
 
     fn judge_key(&mut self, path: NodeId, key: &str) -> Result<Option<Box<str>>, Stop> {
-        if !detect::may_hold(key.as_bytes()) {
+        if !self.may_hold(key.as_bytes()) {
             return Ok(None);
         }
         let found = Found {

@@ -363,6 +363,8 @@ impl Judge<'_, '_> {
                     return Ok(inner.map_or(Next::Done, Next::Enter));
                 }
                 self.report.leaves += 1;
+                let category = self.paths.get(path).category;
+                self.hear_inside(text, tape, value, category);
                 self.container(rule, path, text, &node, edits)?
             }
             Kind::Key | Kind::Str | Kind::Num | Kind::Bool | Kind::Null => {
