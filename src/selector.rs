@@ -119,7 +119,11 @@ impl Selector {
             } else if let Some(tail) = rest.strip_prefix(']') {
                 let good = stars > 0 && glob.len() > stars;
                 let step = Step::Glob(glob.into());
-                return if good { Ok((step, tail)) } else { Err(SelectorError::Bracket) };
+                return if good {
+                    Ok((step, tail))
+                } else {
+                    Err(SelectorError::Bracket)
+                };
             } else {
                 return Err(SelectorError::Bracket);
             }

@@ -196,32 +196,27 @@ fn warning(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::category::DataCategory;
-    use crate::selector::Selector;
-
-    fn field(selector: &str, category: Option<&str>) -> Field {
-        Field {
-            selector: Selector::parse(selector).unwrap(),
-            category: category.map(|c| DataCategory::parse(c).unwrap()),
-            protocol: true,
-        }
-    }
 
     fn vendor() -> Vendor {
-        Vendor {
-            name: "acme".into(),
-            title: "Acme".into(),
-            docs: "".into(),
-            upstream: "https://acme.example".into(),
-            hosts: Box::default(),
-            id_prefixes: Box::default(),
-            fields: Box::new([
-                field("event", None),
-                field("*.$insert_id", Some("user.unique_id")),
-            ]),
-            project: Box::default(),
-            endpoints: Box::default(),
-        }
+        let text = r#"
+            name = "acme"
+            title = "Acme"
+            upstream = "https://acme.example"
+            [formats.json]
+            types = ["*"]
+            layers = ["json"]
+            [[endpoint]]
+            paths = ["/e"]
+            kind = "collect"
+            methods = ["POST"]
+            body = ["json"]
+            events = ["."]
+            answers = [{ status = 200 }]
+            [fields]
+            protocol = ["event", "*.$insert_id"]
+            "user.unique_id" = ["*.$insert_id"]
+        "#;
+        crate::catalog::load::load("acme.toml", text).unwrap().0
     }
 
     fn warnings(rules: &str) -> Vec<String> {

@@ -209,10 +209,7 @@ impl<'p> Judge<'p, '_> {
         edits: &mut Edits,
         found: Found,
     ) -> Result<Leaf, Stop> {
-        if *self.action(found) == Action::Keep
-            && !found.project
-            && !self.may_hold(raw.as_bytes())
-        {
+        if *self.action(found) == Action::Keep && !found.project && !self.may_hold(raw.as_bytes()) {
             self.note(found, &KEEP, raw, None);
             return Ok(Leaf::Keep);
         }
