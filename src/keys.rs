@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::codec::base64;
-use crate::sensitive::SecretKey;
+use crate::sensitive::{SecretKey, SecretText};
 
 /// Bytes of a key.
 const KEY_LEN: usize = 32;
@@ -93,6 +93,12 @@ pub enum KeyError {
         /// A path, or the variable's name.
         place: String,
     },
+    /// A secret of no length.
+    #[error("{place} holds no secret: it is empty")]
+    NoSecret {
+        /// As it was named.
+        place: String,
+    },
     /// The environment variable is not set.
     #[error("the environment variable {name} is not set: it should hold 32 bytes in hex or base64")]
     Unset {
@@ -141,6 +147,28 @@ pub fn external(source: &str) -> Option<Result<SecretKey, KeyError>> {
     source
         .strip_prefix("file:")
         .map(|path| read_key(Path::new(path)))
+}
+
+/// A secret text from `env:NAME` or `file:PATH`, without the line break at its end.
+///
+/// # Errors
+/// [`KeyError`]: there is none, or others can read the file.
+pub fn secret_text(source: &str) -> Result<SecretText, KeyError> {
+    let mut text = if let Some(name) = source.strip_prefix("env:") {
+        let value = std::env::var_os(name).ok_or_else(|| KeyError::Unset { name: name.into() })?;
+        Zeroizing::new(value.into_encoded_bytes())
+    } else {
+        read_private(Path::new(source.strip_prefix("file:").unwrap_or(source)))?
+    };
+    while matches!(text.last(), Some(b'\n' | b'\r')) {
+        text.pop();
+    }
+    if text.is_empty() {
+        return Err(KeyError::NoSecret {
+            place: source.into(),
+        });
+    }
+    Ok(SecretText::new(std::mem::take(&mut *text)))
 }
 
 impl KeyRing {
@@ -386,6 +414,13 @@ fn from_env(name: &str) -> Result<SecretKey, KeyError> {
 }
 
 fn read_key(path: &Path) -> Result<SecretKey, KeyError> {
+    parse(&read_private(path)?).ok_or_else(|| KeyError::Format {
+        place: path.display().to_string(),
+    })
+}
+
+/// A file that only its owner can read.
+fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let fail = |source| io_error("read the key file", path, source);
     let file = File::open(path).map_err(fail)?;
     let meta = file.metadata().map_err(fail)?;
@@ -398,9 +433,7 @@ fn read_key(path: &Path) -> Result<SecretKey, KeyError> {
     }
     let mut text = Zeroizing::new(Vec::new());
     io::Read::read_to_end(&mut io::Read::take(file, FILE_MAX), &mut text).map_err(fail)?;
-    parse(&text).ok_or_else(|| KeyError::Format {
-        place: path.display().to_string(),
-    })
+    Ok(text)
 }
 
 /// 32 bytes in hex or base64, after comment lines.

@@ -28,6 +28,24 @@ impl<T> Sensitive<T> {
     }
 }
 
+/// A secret text of any length, such as the salt of a checksum: wiped when dropped, never printed.
+#[derive(Clone, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+pub struct SecretText(Vec<u8>);
+
+impl SecretText {
+    /// Takes the text.
+    #[must_use]
+    pub fn new(text: Vec<u8>) -> Self {
+        Self(text)
+    }
+
+    /// The text itself, for the sum that it is a part of.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// Key material: wiped when dropped, never printed.
 #[derive(Clone, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
 pub struct SecretKey([u8; 32]);

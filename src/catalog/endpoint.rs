@@ -80,6 +80,8 @@ pub(super) fn read_endpoint(
             events.into_iter().filter(|root| !is_query(root)).collect()
         }),
         copies: all.copy.unwrap_or_default(),
+        checksum: all.checksum,
+        alternating: all.alternating.unwrap_or_default(),
         event_name: all.event_name,
         fields,
         pairs: all.pairs.unwrap_or_else(|| shared.pairs.clone()),
@@ -149,6 +151,8 @@ struct Common {
     replace: Option<Vec<Set>>,
     remove: Option<Vec<Set>>,
     copy: Option<Box<[Copied]>>,
+    checksum: Option<Box<str>>,
+    alternating: Option<Box<[Box<str>]>>,
     answers: Option<Box<[Answer]>>,
 }
 
@@ -190,6 +194,11 @@ impl Common {
                     .collect()
             }),
             copy: t.table("copy", d).map(|t| read_copies(&t, d)),
+            checksum: t.str("checksum", d).and_then(|word| parameter(&word, d)),
+            alternating: t.value("alternating").map(|v| {
+                let words = v.str_list(d);
+                words.iter().filter_map(|w| parameter(w, d)).collect()
+            }),
             answers: t.value("answers").map(|v| {
                 let answers = v.tables(d).into_iter();
                 answers.filter_map(|t| read_answer(t, d)).collect()
@@ -215,6 +224,8 @@ impl Common {
             replace: self.replace.or(below.replace),
             remove: self.remove.or(below.remove),
             copy: self.copy.or(below.copy),
+            checksum: self.checksum.or(below.checksum),
+            alternating: self.alternating.or(below.alternating),
             answers: self.answers.or(below.answers),
         }
     }
@@ -292,6 +303,17 @@ pub(super) fn check_clashes(endpoints: &[(Range<usize>, Endpoint)], d: &mut Diag
             }
         }
     }
+}
+
+/// `$query.name`: the name.
+fn parameter(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Box<str>> {
+    let name = word.value.strip_prefix("$query.").filter(|name| !name.is_empty());
+    if name.is_none() {
+        let message = format!("`{}` is no parameter", show(word.value));
+        let finding = Diagnostic::error("bad-parameter", message, word.span.clone());
+        d.push(finding.help("write `$query.name`"));
+    }
+    name.map(Into::into)
 }
 
 /// `copy = { "$query.cid" = "$query._id" }`: the parameter that is made, and what it is made from.

@@ -82,6 +82,10 @@ pub struct Endpoint {
     pub events: Box<[EventRoot]>,
     /// Whether the query string is an event where no body comes; so is a body of [`Layer::Query`].
     pub query_event: bool,
+    /// The parameter that holds a checksum over the others.
+    pub checksum: Option<Box<str>>,
+    /// Globs of parameters that are given many times over, in turn a name and its value.
+    pub alternating: Box<[Box<str>]>,
     /// Parameters whose value, as it leaves, is sent in another one as well, if that is missing.
     pub copies: Box<[Copied]>,
     /// The event's name, relative to the event.
@@ -159,6 +163,8 @@ pub enum Layer {
     Base64,
     /// Base64 unless the text begins with `{` or `[`.
     MaybeBase64,
+    /// Percent-encoding once more than the form's, where there is any.
+    MaybePercent,
     /// Base64, in the URL's alphabet without padding where the text does not tell.
     Base64Url,
     /// Base64 with its characters reversed, unless the text begins with `{` or `[` or is base64 of

@@ -17,6 +17,7 @@ const LAYERS: &[&str] = &[
     "base64",
     "base64?",
     "base64url",
+    "percent?",
     "base64r?",
     "lz64?",
     "json",
@@ -113,6 +114,7 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
         "ndjson" => Layer::Ndjson,
         "json|ndjson" => Layer::JsonOrNdjson,
         "base64url" => Layer::Base64Url,
+        "percent?" => Layer::MaybePercent,
         "base64r?" => Layer::MaybeReversed,
         "lz64?" => Layer::MaybeLz64,
         "query" => Layer::Query,
@@ -165,6 +167,7 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
         | Layer::MaybeBase64
         | Layer::Base64Url
         | Layer::MaybeReversed
+        | Layer::MaybePercent
         | Layer::MaybeLz64 => false,
     };
     let Some((last, outer)) = layers.split_last() else {

@@ -12,7 +12,7 @@ use crate::keys::{self, Created, KeyRing};
 use crate::policy::CompiledPolicy;
 use crate::proxy::Generation;
 use crate::scrub::Scrubber;
-use crate::sensitive::SecretKey;
+use crate::sensitive::{SecretKey, SecretText};
 
 /// The configuration: file, then environment and flags.
 pub(super) fn config(common: &Common) -> anyhow::Result<Config> {
@@ -156,15 +156,29 @@ fn open_key(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<(Key, bo
     Ok((key, created == Created::Yes))
 }
 
+/// The salts that the configuration names.
+fn salts(config: &Config, vendors: &[Arc<Vendor>]) -> anyhow::Result<Vec<(String, SecretText)>> {
+    let mut salts = Vec::new();
+    for (vendor, source) in &config.checksum_salts {
+        if !vendors.iter().any(|v| *v.name == **vendor) {
+            let known = crate::reader::nearest(vendor, vendors.iter().map(|v| &*v.name));
+            let hint = known.map_or(String::new(), |k| format!("; did you mean {k}?"));
+            bail!("[checksum_salts] {vendor}: no such vendor{hint}");
+        }
+        let salt = keys::secret_text(source)
+            .with_context(|| format!("[checksum_salts] {vendor}: {source}"))?;
+        salts.push((vendor.clone(), salt));
+    }
+    Ok(salts)
+}
+
 /// What judges requests.
 pub(super) fn scrubber(config: &Config) -> anyhow::Result<Scrubber> {
     let policy = policy(config)?;
     let key = key(config, &policy)?;
-    Ok(Scrubber::new(
-        Arc::new(policy),
-        vendors(config)?,
-        &key.current,
-    ))
+    let vendors = vendors(config)?;
+    let salts = salts(config, &vendors)?;
+    Ok(Scrubber::new(Arc::new(policy), vendors, &key.current).with_salts(salts))
 }
 
 /// Everything that a reload replaces.
@@ -182,7 +196,9 @@ pub(super) fn generation_with(common: &Common, say: bool) -> anyhow::Result<Gene
         open_key(&config, &policy)?.0
     };
     let (policy_name, policy_digest) = (policy.name.to_string(), hex(&policy.digest));
-    let scrubber = Scrubber::new(Arc::new(policy), vendors(&config)?, &key.current);
+    let vendors = vendors(&config)?;
+    let salts = salts(&config, &vendors)?;
+    let scrubber = Scrubber::new(Arc::new(policy), vendors, &key.current).with_salts(salts);
     let state_dir = state_dir(&config).display().to_string();
     Ok(Generation {
         config: Arc::new(config),

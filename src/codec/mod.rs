@@ -5,6 +5,7 @@
 
 pub mod base64;
 pub mod cesu8;
+pub mod checksum;
 pub mod envelope;
 pub mod form;
 pub mod layers;
@@ -46,6 +47,9 @@ pub enum DecodeErrorKind {
     /// Nested deeper than the limit.
     #[error("nesting beyond the limit")]
     Depth,
+    /// A checksum that an edit breaks and whose salt is not configured.
+    #[error("a checksum whose salt is not configured (`[checksum_salts]`)")]
+    Salt,
     /// Larger than the limit, as sent or decoded.
     #[error("more bytes than the limit")]
     TooLarge,

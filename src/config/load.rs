@@ -43,12 +43,38 @@ pub fn load(file: &str, text: &str) -> Result<(Config, Diagnostics), Diagnostics
     if let Some(table) = root.table("upstream", &mut d) {
         upstream(table, &mut config.upstream, &mut d);
     }
+    if let Some(table) = root.table("checksum_salts", &mut d) {
+        config.checksum_salts = checksum_salts(&table, &mut d);
+    }
     config.routes = route::routes(root.tables("route", &mut d), &mut d);
     not_yet(&root, "forward", "the forward proxy (`[forward]`)", &mut d);
     not_yet(&root, "geoip_db", "`geoip_db`", &mut d);
     one_address_each(&config, &root, &mut d);
     root.finish(&mut d);
     verdict(Some(config), d)
+}
+
+/// `countly = "file:/run/secrets/countly-salt"`.
+fn checksum_salts(table: &Table<'_>, d: &mut Diagnostics) -> Vec<(String, String)> {
+    let mut salts = Vec::new();
+    for (vendor, value) in table.entries() {
+        let Some(source) = value.str(d) else {
+            continue;
+        };
+        let named = ["env:", "file:"].iter().any(|kind| {
+            source.value.strip_prefix(kind).is_some_and(|rest| !rest.is_empty())
+        });
+        if named {
+            salts.push((vendor.value.to_owned(), source.value.to_owned()));
+        } else {
+            let message = "a salt is not written here, but named";
+            d.push(
+                Diagnostic::error("bad-salt", message, source.span)
+                    .help("write `env:NAME` or `file:/run/secrets/name`"),
+            );
+        }
+    }
+    salts
 }
 
 /// A word without a slash and an ending is a built-in policy's name, and then it must be one.

@@ -26,6 +26,8 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// More catalogs, or replacements.
     pub vendors_dir: Option<PathBuf>,
+    /// `[checksum_salts]`: a vendor's name, and `env:NAME` or `file:PATH` of its salt.
+    pub checksum_salts: Vec<(String, String)>,
     /// `[gateway]`.
     pub gateway: Gateway,
     /// `[admin]`.
@@ -145,6 +147,7 @@ impl Default for Config {
             policy: "default".into(),
             state_dir: None,
             vendors_dir: None,
+            checksum_salts: Vec::new(),
             gateway: Gateway {
                 listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
                 trusted_proxies: Vec::new(),
@@ -178,6 +181,8 @@ impl Config {
         files.extend(self.admin.token_file.clone());
         files.extend(self.upstream.ca_file.clone());
         files.extend(self.vendors_dir.clone());
+        let salts = self.checksum_salts.iter();
+        files.extend(salts.filter_map(|(_, at)| at.strip_prefix("file:").map(PathBuf::from)));
         files
     }
 }

@@ -173,6 +173,8 @@ fn decode_words(error: DecodeError) -> Words {
     let detail = Cow::Owned(error.to_string());
     match error.kind {
         DecodeErrorKind::TooLarge => (413, "body-too-large", "Body too large", detail),
+        // Passes as soon as the operator names the salt: the client is to keep its events.
+        DecodeErrorKind::Salt => (503, "checksum-salt", "Checksum cannot be renewed", detail),
         DecodeErrorKind::Unsupported => (
             415,
             "unsupported-encoding",

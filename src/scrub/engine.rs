@@ -20,6 +20,7 @@ use crate::codec::layers::may_carry_more;
 use crate::codec::{self, Coding, DecodeError, DecodeErrorKind, cesu8};
 use crate::json;
 use crate::selector::Step;
+use crate::sensitive::SecretText;
 
 /// Encodings inside encodings, at most (contract: 8).
 pub(super) const MAX_FOLDS: usize = 8;
@@ -74,6 +75,8 @@ pub(super) struct Judge<'p, 's> {
     pub(super) projects: &'s [String],
     pub(super) project_seen: bool,
     pub(super) project_other: bool,
+    /// The salt of the vendor's checksums.
+    pub(super) salt: Option<&'p SecretText>,
 }
 
 /// The classes of events seen by one plan in one thread.
@@ -262,6 +265,7 @@ impl Judge<'_, '_> {
                 Ok(fate)
             }
             Layer::Form(fields) => self.form(fields, rest, cesu8, bytes, level, out),
+            Layer::MaybePercent => self.percent(rest, cesu8, bytes, at, level, out),
             Layer::MaybeReversed => self.reversed(rest, cesu8, bytes, at, level, out),
             Layer::MaybeLz64 => self.lz64(rest, cesu8, bytes, at, level, out),
             Layer::JsonOrQuery if begins_json(bytes) => {
@@ -313,6 +317,7 @@ impl Judge<'_, '_> {
             | Layer::MaybeBase64
             | Layer::Base64Url
             | Layer::MaybeReversed
+            | Layer::MaybePercent
             | Layer::MaybeLz64
             | Layer::Query
             | Layer::Lines

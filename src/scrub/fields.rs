@@ -9,6 +9,7 @@ use super::fate::{Fate, Stop, Text};
 use super::paths::{NodeId, ROOT};
 use crate::catalog::{Layer, ParamFormat};
 use crate::codec::form;
+use crate::selector::glob_match;
 
 /// How the values of some pairs unfold.
 #[derive(Clone, Copy)]
@@ -120,6 +121,7 @@ impl Judge<'_, '_> {
         let mut last = base;
         let mut met: Vec<u16> = Vec::new();
         let mut kept = 0usize;
+        let mut turns = Turns::default();
         for pair in form::pairs(input.as_bytes()) {
             let pair = pair?;
             let mut key = self.pools.text();
@@ -137,7 +139,18 @@ impl Judge<'_, '_> {
                 self.answer_hits(&key, &value);
             }
             let whole = input.get(pair.whole.clone()).unwrap_or("");
-            let new = self.pair(path, &key, &value, unfold, &mut met)?;
+            let turn = self.turn(unfold, path, &key, &value, &mut turns, out.len());
+            let new = match &turn {
+                None => self.pair(path, &key, &value, unfold, &mut met)?,
+                Some(Turn::Name(below)) => self.key_out(*below)?.map(|name| Pair::New(name.into())),
+                Some(Turn::Value(below, _)) => self.pair(*below, "", &value, unfold, &mut met)?,
+            };
+            if new == Some(Pair::Gone)
+                && let Some(Turn::Value(_, at)) = turn
+            {
+                // Its name goes along.
+                out.truncate(at.min(out.len()));
+            }
             let new_key = self.key_out(path)?;
             if !out.is_empty() && new != Some(Pair::Gone) {
                 out.push('&');
@@ -308,6 +321,49 @@ impl Judge<'_, '_> {
             added = true;
         }
         added
+    }
+}
+
+/// What a parameter is that is given many times over, in turn a name and its value.
+enum Turn {
+    /// A name: the path of its value.
+    Name(NodeId),
+    /// A value: its path, and where its name begins in what was written.
+    Value(NodeId, usize),
+}
+
+/// The name that waits for its value: the parameter, the name, where it begins.
+#[derive(Default)]
+struct Turns(Option<(String, String, usize)>);
+
+impl Judge<'_, '_> {
+    /// Whether a parameter takes turns, and whose turn it is. A value follows its name directly;
+    /// what does not is taken for a name.
+    fn turn(
+        &mut self,
+        unfold: Unfold<'_>,
+        path: NodeId,
+        key: &str,
+        value: &str,
+        turns: &mut Turns,
+        written: usize,
+    ) -> Option<Turn> {
+        let plan = self.plan;
+        let globs = &plan.place()?.alternating;
+        let listed = matches!(unfold, Unfold::Params(_))
+            && globs.iter().any(|glob| glob_match(glob, key));
+        let waiting = turns.0.take().filter(|_| listed);
+        if !listed {
+            return None;
+        }
+        if let Some((of, name, at)) = waiting
+            && of == key
+        {
+            // Looked up again: beyond a bound, paths are forgotten after each pair.
+            return Some(Turn::Value(self.paths.child(plan, path, path, &name), at));
+        }
+        turns.0 = Some((key.to_owned(), value.to_owned(), written));
+        Some(Turn::Name(self.paths.child(plan, path, path, value)))
     }
 }
 

@@ -8,7 +8,7 @@ use super::engine::{Judge, Level};
 use super::fate::{Fate, Leaf, Stop};
 use super::fields::Unfold;
 use super::paths::{NodeId, ROOT};
-use crate::codec::{DecodeError, DecodeErrorKind, form};
+use crate::codec::{DecodeError, DecodeErrorKind, checksum, form};
 use crate::json::{Edits, Node, escape_into, unescape_into};
 use crate::selector::Step;
 
@@ -104,6 +104,10 @@ impl Judge<'_, '_> {
         }
         let fate = self.pairs(query, base, Unfold::Params(params), out);
         self.use_class(before);
+        let fate = match fate {
+            Ok(Fate::Changed) => self.renew(query, out).map(|()| Fate::Changed),
+            other => other,
+        };
         match fate {
             Err(Stop::DropEvent) => Ok(None),
             Err(stop) => Err(stop),
@@ -180,6 +184,25 @@ impl Judge<'_, '_> {
         self.pools.give_text(new);
         self.pools.give_text(plain);
         Ok(leaf)
+    }
+
+    /// Makes the checksum of a changed query string anew, if it has one. Only a right one is: else
+    /// anybody could have any event signed here.
+    fn renew(&mut self, query: &str, out: &mut String) -> Result<(), Stop> {
+        let plan = self.plan;
+        let Some(name) = plan.place().and_then(|place| place.checksum.as_deref()) else {
+            return Ok(());
+        };
+        if !out.split('&').any(|pair| pair.split('=').next() == Some(name)) {
+            return Ok(());
+        }
+        let salt = self
+            .salt
+            .ok_or_else(|| DecodeError::new(DecodeErrorKind::Salt, "query", 0))?;
+        let new = checksum::verify(query, name, salt.expose())
+            .and_then(|how| checksum::renew(out, name, salt.expose(), how));
+        *out = new.ok_or_else(|| DecodeError::new(DecodeErrorKind::Corrupt, "checksum", 0))?;
+        Ok(())
     }
 
     /// Sends parameters under a second name as well, where that is missing.

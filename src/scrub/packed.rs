@@ -9,9 +9,40 @@ use super::fate::{Fate, Stop};
 use super::paths::NodeId;
 use crate::catalog::Layer;
 use crate::codec::base64::{self, Options};
-use crate::codec::{DecodeError, DecodeErrorKind, lz64};
+use crate::codec::{DecodeError, DecodeErrorKind, form, lz64};
 
 impl Judge<'_, '_> {
+    /// Percent-encoding around the layers below, once more than the form's.
+    pub(super) fn percent(
+        &mut self,
+        rest: &[Layer],
+        cesu8: bool,
+        bytes: &[u8],
+        at: NodeId,
+        level: Level,
+        out: &mut Vec<u8>,
+    ) -> Result<Fate, Stop> {
+        if memchr::memchr(b'%', bytes).is_none() {
+            return self.layers(rest, cesu8, bytes, at, level, out);
+        }
+        let mut text = self.pools.text();
+        // A `+` is itself here: it is a digit of the base64 below.
+        let coded = std::str::from_utf8(bytes).map_err(|_| unclear("percent"))?;
+        form::decode(coded.replace('+', "%2B").as_bytes(), &mut text)?;
+        let mut new = self.pools.bytes();
+        let fate = self.layers(rest, cesu8, text.as_bytes(), at, level, &mut new)?;
+        if fate == Fate::Changed {
+            let new = std::str::from_utf8(&new).map_err(|_| unclear("percent"))?;
+            let mut coded = self.pools.text();
+            form::encode(new, &mut coded);
+            out.extend_from_slice(coded.as_bytes());
+            self.pools.give_text(coded);
+        }
+        self.pools.give_bytes(new);
+        self.pools.give_text(text);
+        Ok(fate)
+    }
+
     /// Base64 whose characters stand in reverse order.
     pub(super) fn reversed(
         &mut self,

@@ -21,7 +21,7 @@ use crate::catalog::{Endpoint, Kind, Layer, ParamFormat, PathSegment, Vendor};
 use crate::codec::{self, DecodeError, DecodeErrorKind, form};
 use crate::policy::{CompiledPolicy, Scope};
 use crate::selector::Step;
-use crate::sensitive::SecretKey;
+use crate::sensitive::{SecretKey, SecretText};
 
 /// All plans of one policy: what judges requests. Shared by all threads.
 pub struct Scrubber {
@@ -29,6 +29,8 @@ pub struct Scrubber {
     vendors: Vec<Arc<Vendor>>,
     plans: Vec<Vec<Plan>>,
     policy: Arc<CompiledPolicy>,
+    /// By vendor: the salt of its checksums.
+    salts: Vec<Option<SecretText>>,
 }
 
 /// What a thread keeps between requests: buffers, learned paths, the report of the last request.
@@ -115,7 +117,21 @@ impl Scrubber {
             vendors,
             plans,
             policy,
+            salts: Vec::new(),
         }
+    }
+
+    /// With the salts of vendors' checksums, by the vendors' names.
+    #[must_use]
+    pub fn with_salts(mut self, mut salts: Vec<(String, SecretText)>) -> Self {
+        let vendors = self.vendors.iter();
+        self.salts = vendors
+            .map(|vendor| {
+                let at = salts.iter().position(|(name, _)| **name == *vendor.name)?;
+                Some(salts.swap_remove(at).1)
+            })
+            .collect();
+        self
     }
 
     /// The vendors, in the order of [`RawRequest::vendor`].
@@ -175,6 +191,7 @@ impl Scrubber {
             last_action: 0,
             random: false,
             projects: raw.projects,
+            salt: self.salts.get(raw.vendor).and_then(Option::as_ref),
             project_seen: false,
             project_other: false,
         };

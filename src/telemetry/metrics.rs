@@ -380,6 +380,7 @@ fn kind_name(kind: DecodeErrorKind) -> &'static str {
         DecodeErrorKind::TooLarge => "too_large",
         DecodeErrorKind::Empty => "empty",
         DecodeErrorKind::Unsupported => "unsupported",
+        DecodeErrorKind::Salt => "salt",
         DecodeErrorKind::Shape => "shape",
     }
 }
