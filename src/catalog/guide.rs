@@ -59,7 +59,8 @@ fn read_sdk(t: Table<'_>, d: &mut Diagnostics) -> Option<Sdk> {
 mod tests {
     use crate::catalog::load::load;
 
-    const HEAD: &str = "name = \"acme\"\ntitle = \"Acme\"\nupstream = \"https://in.acme.example\"\n";
+    const HEAD: &str =
+        "name = \"acme\"\ntitle = \"Acme\"\nupstream = \"https://in.acme.example\"\n";
 
     #[test]
     fn what_is_said_to_people_is_read() {
@@ -70,7 +71,10 @@ mod tests {
         let (vendor, d) = load("acme.toml", &text).unwrap();
         assert!(d.items.is_empty(), "{d}");
         assert_eq!(&*vendor.guide.sdks[0].name, "acme-js");
-        assert_eq!((vendor.guide.degrades.len(), vendor.guide.limits.len()), (1, 1));
+        assert_eq!(
+            (vendor.guide.degrades.len(), vendor.guide.limits.len()),
+            (1, 1)
+        );
     }
 
     #[test]
