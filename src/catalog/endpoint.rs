@@ -16,7 +16,7 @@ use super::include::{Set as Included, include_fields};
 use super::load::{Named, Shared};
 use super::pairs::{Pairs, read_pairs};
 use super::words::{boxes, check_word, read_url, selectors};
-use super::{Answer, BodyFormat, Copied, Endpoint, EventRoot, Kind, ParamFormat, Set, words};
+use super::{Answer, BodyFormat, Copied, Endpoint, EventRoot, Kind, ParamFormat, PathPattern, PathSegment, Set, words};
 
 const KINDS: &[(&str, Kind)] = &[
     ("collect", Kind::Collect),
@@ -46,7 +46,8 @@ pub(super) fn read_endpoint(
         // The vendor's own path may end in a slash, which a pattern writes as `/?`.
         let value = path.value.strip_suffix('/').unwrap_or(path.value);
         let span = path.span.clone();
-        words::path(&Spanned { value, span }, d);
+        let pattern = words::path(&Spanned { value, span }, d);
+        check_names(pattern.as_ref(), paths.as_deref(), &path.span, d);
     }
     let own = Common::read(&t, shared, d);
     let fields = t.table("fields", d);
@@ -97,6 +98,30 @@ pub(super) fn read_endpoint(
 /// `$query`: the query string is an event.
 fn is_query(root: &EventRoot) -> bool {
     matches!(&*root.keys, [key] if **key == *"$query") && !root.items
+}
+
+/// Segments that the vendor's path names must be there in every path that leads to it.
+fn check_names(
+    upstream: Option<&PathPattern>,
+    paths: Option<&[PathPattern]>,
+    span: &Range<usize>,
+    d: &mut Diagnostics,
+) {
+    let segments = upstream.map_or(&[][..], |pattern| &pattern.segments);
+    for segment in segments {
+        let known = match segment {
+            PathSegment::Param(_) => {
+                let mut paths = paths.unwrap_or_default().iter();
+                paths.all(|path| path.segments.contains(segment))
+            }
+            PathSegment::Literal(_) => true,
+            PathSegment::Glob(_) => false,
+        };
+        if !known {
+            let message = "a segment is neither written out nor named in every path";
+            d.push(Diagnostic::error("bad-path", message, span.clone()));
+        }
+    }
 }
 
 /// What an endpoint of its kind cannot do without, or cannot have.

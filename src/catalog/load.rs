@@ -12,6 +12,7 @@ use crate::reader::{Document, Table, show, verdict};
 
 use super::endpoint::{check_clashes, join, read_defaults, read_endpoint, warn_unused_defaults};
 use super::fields::{read_fields, with_below};
+use super::guide::read_guide;
 use super::include::{Set, read_includes};
 use super::pairs::{Pairs, read_pairs};
 use super::words::{boxes, check_word, read_url, selectors};
@@ -54,6 +55,7 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
         check_word(host, "a host name", |c| matches!(c, '.' | '-' | '*'), d);
     }
     let id_prefixes = boxes(&t.str_list("id_prefixes", d));
+    let guide = read_guide(&t, d);
     let project = selectors(&t.str_list("project", d), d);
     let quotes = t.bool("quotes", d).is_some_and(|v| v.value);
     let forward_param = t.str("forward_param", d).map(|v| v.value.into());
@@ -86,6 +88,7 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
         upstream: upstream?,
         hosts: boxes(&hosts),
         id_prefixes,
+        guide,
         fields,
         project,
         quotes,

@@ -10,12 +10,14 @@ use crate::selector::{Segment, Selector};
 
 mod endpoint;
 mod fields;
+mod guide;
 pub mod include;
 pub mod load;
 mod members;
 mod pairs;
 mod words;
 
+pub use guide::{Guide, Sdk};
 pub use pairs::{PairForm, Pairs};
 
 /// A third-party service.
@@ -33,6 +35,8 @@ pub struct Vendor {
     pub hosts: Box<[Box<str>]>,
     /// What the vendor writes in front of ids: kept by pseudonyms.
     pub id_prefixes: Box<[Box<str>]>,
+    /// What the catalog says to people.
+    pub guide: Guide,
     /// Category and protection of fields, for every endpoint; see [`Vendor::field`].
     pub fields: Box<[Field]>,
     /// Where the project token or write key stands; `$query.token`, `properties.token`,

@@ -24,6 +24,7 @@ pub mod run;
 mod scrub;
 mod setup;
 mod vendors;
+mod vendors_page;
 
 /// A proxy that strips identity from telemetry before it reaches analytics vendors.
 #[derive(Parser)]

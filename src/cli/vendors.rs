@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::{Common, output, setup};
+use super::{Common, output, setup, vendors_page};
 use crate::catalog::{Endpoint, Kind, PathPattern, PathSegment, Vendor};
 
 #[derive(Args)]
@@ -17,6 +17,9 @@ pub(super) struct Vendors {
     command: Option<Show>,
     #[command(flatten)]
     json: output::Json,
+    /// Print the page about all vendors (docs/vendors.md)
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
 }
 
 #[derive(Subcommand)]
@@ -32,6 +35,10 @@ pub(super) fn main(args: &Vendors) -> anyhow::Result<ExitCode> {
     let config = setup::config(&args.common)?;
     let vendors = setup::vendors(&config)?;
     match &args.command {
+        None if args.markdown => {
+            let all: Vec<_> = vendors.iter().map(|v| &**v).collect();
+            output::line(vendors_page::page(&all)?.trim_end());
+        }
         None => list(&vendors, args.json.json),
         Some(Show::Show { vendor }) => {
             let known = vendors
@@ -140,7 +147,7 @@ fn paths(endpoint: &Endpoint) -> String {
         .join(" ")
 }
 
-fn pattern(pattern: &PathPattern) -> String {
+pub(super) fn pattern(pattern: &PathPattern) -> String {
     let mut out = String::new();
     for segment in &pattern.segments {
         out.push('/');
@@ -158,7 +165,7 @@ fn pattern(pattern: &PathPattern) -> String {
     out
 }
 
-fn kind(kind: Kind) -> &'static str {
+pub(super) fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::Collect => "collect",
         Kind::Query => "query",

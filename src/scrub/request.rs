@@ -251,7 +251,7 @@ impl Judge<'_, '_> {
         Ok(Some(CleanRequest {
             method: raw.method.into(),
             upstream: place.upstream.clone(),
-            upstream_target: place.upstream_path.as_deref().map(with_query),
+            upstream_target: upstream_path(raw.path, place, &path).map(|path| with_query(&path)),
             target: with_query(&path),
             headers,
             body,
@@ -511,6 +511,25 @@ fn force_headers(place: &Endpoint, out: &mut Vec<(Box<str>, String)>) {
             out.push((name.clone(), super::fields::plain(json)));
         }
     }
+}
+
+/// The vendor's own path, if the catalog has another one: its `:name` segments as they were judged.
+fn upstream_path(came: &str, place: &Endpoint, judged: &str) -> Option<String> {
+    let written = place.upstream_path.as_deref()?;
+    let pattern = place.paths.iter().find(|p| p.matches(came))?;
+    let segments = judged.strip_prefix('/').unwrap_or(judged).split('/');
+    let named = |name: &str| {
+        let mut pairs = pattern.segments.iter().zip(segments.clone());
+        pairs.find_map(|(want, have)| match want {
+            PathSegment::Param(known) if **known == *name => Some(have),
+            PathSegment::Param(_) | PathSegment::Literal(_) | PathSegment::Glob(_) => None,
+        })
+    };
+    let filled = written.split('/').map(|segment| {
+        let name = segment.strip_prefix(':').and_then(named);
+        name.unwrap_or(segment)
+    });
+    Some(filled.collect::<Vec<_>>().join("/"))
 }
 
 fn refuse<'p>(kind: DecodeErrorKind, layer: &'static str) -> Verdict<'p> {
