@@ -8,6 +8,7 @@ pub mod cesu8;
 pub mod envelope;
 pub mod form;
 pub mod layers;
+pub mod protobuf;
 pub mod lz64;
 pub mod multipart;
 

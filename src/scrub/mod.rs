@@ -19,6 +19,7 @@ mod pairs;
 mod paths;
 mod plan;
 mod pools;
+mod protobuf;
 mod request;
 mod text;
 mod unfold;
