@@ -83,7 +83,10 @@ const LAYERS: [(&str, &[&str]); 20] = [
         ],
     ),
     ("action", &["codec", "category", "selector", "sensitive"]),
-    ("catalog", &["category", "selector", "reader", "diagnostic"]),
+    (
+        "catalog",
+        &["codec", "category", "selector", "reader", "diagnostic"],
+    ),
     ("detect", &["category"]),
     ("json", &["codec"]),
     ("codec", &[]),

@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::{Document, Table, show, verdict};
@@ -14,6 +15,7 @@ use super::endpoint::{check_clashes, join, read_defaults, read_endpoint, warn_un
 use super::fields::{read_fields, with_below};
 use super::guide::read_guide;
 use super::include::{Set, read_includes};
+use super::messages::{bind, read_messages};
 use super::pairs::{Pairs, read_pairs};
 use super::words::{boxes, check_word, read_url, selectors};
 use super::{BodyFormat, Layer, ParamFormat, Vendor, members, words};
@@ -99,8 +101,15 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
 
 /// `[formats.…]` and `[params.…]`.
 pub(super) fn read_shared(t: &Table<'_>, d: &mut Diagnostics) -> Shared {
+    let schema = Arc::new(read_messages(t, d));
+    let mut formats = read_named(t, "formats", read_format, d);
+    for named in &mut formats {
+        if let Some(format) = &mut named.value {
+            bind(format, &schema, &named.span, d);
+        }
+    }
     Shared {
-        formats: read_named(t, "formats", read_format, d),
+        formats,
         params: read_named(t, "params", read_param, d),
         pairs: t
             .value("pairs")
@@ -207,7 +216,12 @@ fn read_format(_: &str, t: &Table<'_>, d: &mut Diagnostics) -> Option<BodyFormat
 fn read_param(name: &str, t: &Table<'_>, d: &mut Diagnostics) -> Option<ParamFormat> {
     let layers = t.required("layers", d)?;
     let read = words::layers(&layers.str_list(d), layers.span(), d);
-    let framed = |l: &Layer| matches!(l, Layer::Form(_) | Layer::Envelope(_) | Layer::Multipart(_));
+    let framed = |l: &Layer| {
+        matches!(
+            l,
+            Layer::Form(_) | Layer::Envelope(_) | Layer::Multipart(_) | Layer::Protobuf(_)
+        )
+    };
     if read.iter().any(framed) {
         let message = "a parameter's value is not a form or an envelope";
         d.push(Diagnostic::error("bad-layers", message, layers.span()));

@@ -14,10 +14,12 @@ mod guide;
 pub mod include;
 pub mod load;
 mod members;
+mod messages;
 mod pairs;
 mod words;
 
 pub use guide::{Guide, Sdk};
+pub use messages::MessageType;
 pub use pairs::{PairForm, Pairs};
 
 /// A third-party service.
@@ -182,6 +184,8 @@ pub enum Layer {
     Lines,
     /// JSON if the text begins with `{` or `[`, otherwise a query string.
     JsonOrQuery,
+    /// A protobuf message, judged as the JSON that its schema makes of it.
+    Protobuf(MessageType),
     /// JSON.
     Json,
     /// JSON documents, one a line.

@@ -3,12 +3,14 @@
 //! Each function reads one word and either answers or reports what was expected, with its place.
 //! Knows nothing of how the file around it is laid out.
 
+use std::sync::Arc;
+
 use crate::category::DataCategory;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::{Spanned, Value, did_you_mean, nearest, show};
 use crate::selector::{Selector, Step};
 
-use super::{EventRoot, Layer, Members, PathPattern, PathSegment};
+use super::{EventRoot, Layer, Members, MessageType, PathPattern, PathSegment};
 
 /// Names of layers, for suggestions; `form:` takes field names.
 const LAYERS: &[&str] = &[
@@ -28,6 +30,7 @@ const LAYERS: &[&str] = &[
     "json|query",
     "envelope",
     "multipart",
+    "protobuf:Message",
 ];
 
 /// A path pattern: `/track/?`, `/flags/:flag`, `/libs/mixpanel-*.js`.
@@ -122,6 +125,13 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
         "json|query" => Layer::JsonOrQuery,
         "envelope" => Layer::Envelope(Members::default()),
         "multipart" => Layer::Multipart(Members::default()),
+        other if other.strip_prefix("protobuf:").is_some_and(|m| !m.is_empty()) => {
+            Layer::Protobuf(MessageType {
+                name: other.trim_start_matches("protobuf:").into(),
+                schema: Arc::default(),
+                place: 0,
+            })
+        }
         other => {
             let fields = other.strip_prefix("form:").map(|list| list.split(','));
             let fields: Box<[Box<str>]> = match fields {
@@ -151,7 +161,9 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
 
 /// A document comes last and once; a form, if any, stands outside of base64.
 fn bad_order(layers: &[Layer]) -> Option<&'static str> {
-    let framed = |layer: &Layer| matches!(layer, Layer::Envelope(_) | Layer::Multipart(_));
+    let framed = |layer: &Layer| {
+        matches!(layer, Layer::Envelope(_) | Layer::Multipart(_) | Layer::Protobuf(_))
+    };
     let document = |layer: &Layer| match layer {
         Layer::Json
         | Layer::Ndjson
@@ -159,6 +171,7 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
         | Layer::Query
         | Layer::Lines
         | Layer::JsonOrQuery
+        | Layer::Protobuf(_)
         | Layer::Envelope(_)
         | Layer::Multipart(_) => true,
         Layer::SniffGzip
@@ -180,7 +193,7 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
         return Some("nothing comes after a document, such as `json`, `ndjson` or `query`");
     }
     if framed(last) && outer.iter().any(|l| !matches!(l, Layer::SniffGzip)) {
-        return Some("`envelope` and `multipart` stand alone, but for `gzip?`");
+        return Some("`envelope`, `multipart` and `protobuf` stand alone, but for `gzip?`");
     }
     let form = outer.iter().position(|l| matches!(l, Layer::Form(_)))?;
     let inside = outer.get(form + 1..).unwrap_or_default();

@@ -9,6 +9,7 @@ pub mod checksum;
 pub mod envelope;
 pub mod form;
 pub mod layers;
+pub mod protobuf;
 pub mod lz64;
 pub mod multipart;
 

@@ -275,6 +275,7 @@ impl Judge<'_, '_> {
             Layer::Lines => self.lines(true, bytes, at, level, out),
             Layer::Envelope(members) => self.envelope(members, cesu8, bytes, out),
             Layer::Multipart(members) => self.multipart(members, cesu8, bytes, out),
+            Layer::Protobuf(of) => self.protobuf(of, bytes, at, level, out),
             Layer::Json | Layer::Ndjson | Layer::JsonOrNdjson => {
                 self.json(layer, cesu8, bytes, at, level, out)
             }
@@ -321,6 +322,7 @@ impl Judge<'_, '_> {
             | Layer::MaybeLz64
             | Layer::Query
             | Layer::Lines
+            | Layer::Protobuf(_)
             | Layer::JsonOrQuery => json::lex(text, &mut tape)?,
         }
         let mut edits = self.pools.edits();

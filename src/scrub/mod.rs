@@ -20,6 +20,7 @@ mod pairs;
 mod paths;
 mod plan;
 mod pools;
+mod protobuf;
 mod request;
 mod text;
 mod unfold;
