@@ -13,6 +13,7 @@ use super::{EventRoot, Layer, Members, PathPattern, PathSegment};
 /// Names of layers, for suggestions; `form:` takes field names.
 const LAYERS: &[&str] = &[
     "gzip?",
+    "inflate?",
     "form:data",
     "base64",
     "base64?",
@@ -107,6 +108,7 @@ pub(super) fn layers(
 fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
     let known = match word.value {
         "gzip?" => Layer::SniffGzip,
+        "inflate?" => Layer::SniffZlib,
         "base64" => Layer::Base64,
         "base64?" => Layer::MaybeBase64,
         "json" => Layer::Json,
@@ -150,6 +152,7 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
 /// A document comes last and once; a form, if any, stands outside of base64.
 fn bad_order(layers: &[Layer]) -> Option<&'static str> {
     let framed = |layer: &Layer| matches!(layer, Layer::Envelope(_) | Layer::Multipart(_));
+    let sniffed = |layer: &Layer| matches!(layer, Layer::SniffGzip | Layer::SniffZlib);
     let document = |layer: &Layer| match layer {
         Layer::Json
         | Layer::Ndjson
@@ -160,6 +163,7 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
         | Layer::Envelope(_)
         | Layer::Multipart(_) => true,
         Layer::SniffGzip
+        | Layer::SniffZlib
         | Layer::Form(_)
         | Layer::Base64
         | Layer::MaybeBase64
@@ -176,7 +180,7 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
     if outer.iter().any(document) {
         return Some("nothing comes after a document, such as `json`, `ndjson` or `query`");
     }
-    if framed(last) && outer.iter().any(|l| !matches!(l, Layer::SniffGzip)) {
+    if framed(last) && !outer.iter().all(sniffed) {
         return Some("`envelope` and `multipart` stand alone, but for `gzip?`");
     }
     let form = outer.iter().position(|l| matches!(l, Layer::Form(_)))?;
@@ -184,7 +188,7 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
     let gzip_only = outer
         .iter()
         .take(form)
-        .all(|l| matches!(l, Layer::SniffGzip));
+        .all(sniffed);
     (!gzip_only || inside.iter().any(|l| matches!(l, Layer::Form(_))))
         .then_some("a form is the outermost layer, but for `gzip?`")
 }

@@ -21,6 +21,7 @@ mod paths;
 mod plan;
 mod pools;
 mod request;
+mod target;
 mod text;
 mod unfold;
 mod walk;
@@ -34,6 +35,7 @@ use crate::codec::DecodeError;
 
 pub use paths::Source;
 pub use request::{Scratch, Scrubber};
+pub use target::{Target, real_target};
 
 /// A request as it came, after routing.
 pub struct RawRequest<'a> {
