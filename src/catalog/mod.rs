@@ -162,6 +162,8 @@ pub struct BodyFormat {
 pub enum Layer {
     /// gzip by its magic bytes, declared or not.
     SniffGzip,
+    /// zlib by its first bytes, declared or not.
+    SniffZlib,
     /// A form; the named fields hold the rest of the layers, the others are the leaves
     /// `$form.<name>`.
     Form(Box<[Box<str>]>),

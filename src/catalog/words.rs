@@ -15,6 +15,7 @@ use super::{EventRoot, Layer, Members, MessageType, PathPattern, PathSegment};
 /// Names of layers, for suggestions; `form:` takes field names.
 const LAYERS: &[&str] = &[
     "gzip?",
+    "inflate?",
     "form:data",
     "base64",
     "base64?",
@@ -111,6 +112,7 @@ pub(super) fn layers(
 fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
     let known = match word.value {
         "gzip?" => Layer::SniffGzip,
+        "inflate?" => Layer::SniffZlib,
         "base64" => Layer::Base64,
         "base64?" => Layer::MaybeBase64,
         "json" => Layer::Json,
@@ -164,6 +166,7 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
     let framed = |layer: &Layer| {
         matches!(layer, Layer::Envelope(_) | Layer::Multipart(_) | Layer::Protobuf(_))
     };
+    let sniffed = |layer: &Layer| matches!(layer, Layer::SniffGzip | Layer::SniffZlib);
     let document = |layer: &Layer| match layer {
         Layer::Json
         | Layer::Ndjson
@@ -175,6 +178,7 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
         | Layer::Envelope(_)
         | Layer::Multipart(_) => true,
         Layer::SniffGzip
+        | Layer::SniffZlib
         | Layer::Form(_)
         | Layer::Base64
         | Layer::MaybeBase64
@@ -192,7 +196,7 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
     if outer.iter().any(document) {
         return Some("nothing comes after a document, such as `json`, `ndjson` or `query`");
     }
-    if framed(last) && outer.iter().any(|l| !matches!(l, Layer::SniffGzip)) {
+    if framed(last) && !outer.iter().all(sniffed) {
         return Some("`envelope`, `multipart` and `protobuf` stand alone, but for `gzip?`");
     }
     let form = outer.iter().position(|l| matches!(l, Layer::Form(_)))?;
@@ -200,7 +204,7 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
     let gzip_only = outer
         .iter()
         .take(form)
-        .all(|l| matches!(l, Layer::SniffGzip));
+        .all(sniffed);
     (!gzip_only || inside.iter().any(|l| matches!(l, Layer::Form(_))))
         .then_some("a form is the outermost layer, but for `gzip?`")
 }

@@ -9,7 +9,9 @@ use anyhow::Context;
 use clap::Args;
 
 use super::{Common, output, setup};
-use crate::scrub::{CleanRequest, RawRequest, Refusal, Report, Scratch, Scrubber, Verdict};
+use crate::scrub::{
+    CleanRequest, RawRequest, Refusal, Report, Scratch, Scrubber, Verdict, real_target,
+};
 
 #[derive(Args)]
 pub(super) struct Scrub {
@@ -124,6 +126,15 @@ impl Request {
         let (path, query) = match self.endpoint.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (&*self.endpoint, self.query.as_deref()),
+        };
+        let known = scrubber.vendors().iter().find(|v| *v.name == *self.vendor);
+        let wrapped = match known {
+            Some(vendor) => real_target(vendor, path, query)?,
+            None => None,
+        };
+        let (path, query) = match &wrapped {
+            Some(target) => (&*target.path, target.query.as_deref()),
+            None => (path, query),
         };
         let (vendor, endpoint) = setup::endpoint(scrubber.vendors(), &self.vendor, &method, path)?;
         let body = self.read(&method, query)?;

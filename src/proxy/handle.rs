@@ -17,7 +17,7 @@ use super::worker::Worker;
 use crate::catalog::{Endpoint, Found, Kind, Vendor};
 use crate::deliver::grammar::Framing;
 use crate::deliver::{self, Answer, Upstream};
-use crate::scrub::{CleanRequest, RawRequest, Refusal, Report, Scratch, Verdict};
+use crate::scrub::{CleanRequest, RawRequest, Refusal, Report, Scratch, Target, Verdict, real_target};
 use crate::telemetry::{self, Outcome};
 
 /// Bodies larger than this are scrubbed off the event loop.
@@ -35,6 +35,8 @@ pub(crate) struct Admitted {
     rest: usize,
     /// Index of the route.
     route: usize,
+    /// The real target, where the SDK wrapped it.
+    target: Option<Target>,
     pub(crate) cors: Cors,
     pub(crate) limit: usize,
 }
@@ -70,9 +72,12 @@ fn admit_from(current: &Current, seen: &Seen<'_>, cors: &Cors) -> Result<Admitte
         .find(seen.host, seen.path)
         .ok_or(Problem::Route)?;
     let route = current.routes.get(route_at).ok_or(Problem::Route)?;
-    let path = seen.path.get(rest..).unwrap_or("");
+    let outer = within(seen.path, rest);
     let scrubber = &current.generation.scrubber;
     let vendor = scrubber.vendors().get(route.vendor).ok_or(Problem::Route)?;
+    let target = real_target(vendor, outer, seen.query).map_err(Problem::Decode)?;
+    let path = target.as_ref().map_or(outer, |target| &target.path);
+    check_path(path)?;
     if seen.method == "OPTIONS" {
         return Err(options(vendor, path, cors, seen.headers));
     }
@@ -87,9 +92,18 @@ fn admit_from(current: &Current, seen: &Seen<'_>, cors: &Cors) -> Result<Admitte
         endpoint: at,
         rest,
         route: route_at,
+        target,
         cors: cors.clone(),
         limit: route.body,
     })
+}
+
+/// The vendor's path: what stands behind the route's prefix.
+fn within(path: &str, rest: usize) -> &str {
+    match path.get(rest..) {
+        Some("") | None => "/",
+        Some(rest) => rest,
+    }
 }
 
 /// The answer to `OPTIONS`: only on paths that the catalog knows.
@@ -202,6 +216,7 @@ async fn scrub<M: Message>(
         endpoint: admitted.endpoint,
         route: admitted.route,
         rest: admitted.rest,
+        target: admitted.target.clone(),
         limit: admitted.limit,
         peer,
     };
@@ -230,6 +245,7 @@ struct Place {
     endpoint: usize,
     route: usize,
     rest: usize,
+    target: Option<Target>,
     limit: usize,
     peer: IpAddr,
 }
@@ -246,8 +262,14 @@ fn judge<M: Message>(
             vendor: place.vendor,
             endpoint: place.endpoint,
             method: seen.method,
-            path: seen.path.get(place.rest..).unwrap_or(""),
-            query: seen.query,
+            path: match &place.target {
+                Some(target) => &target.path,
+                None => within(seen.path, place.rest),
+            },
+            query: match &place.target {
+                Some(target) => target.query.as_deref(),
+                None => seen.query,
+            },
             headers: seen.headers,
             body,
             client_ip: client_addr(place.peer, seen.headers, &config.gateway.trusted_proxies),

@@ -145,7 +145,7 @@ impl Routes {
 
 fn below(prefix: &str, path: &str) -> bool {
     path.strip_prefix(prefix)
-        .is_some_and(|rest| rest.starts_with('/'))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Refuses a path that two readers may normalise to different ones.
@@ -274,6 +274,6 @@ mod tests {
         assert_eq!(find("MP.example", "/a/track"), Some((2, 0)));
         let none = Routes::index(vec![route(0, "/a", None)]);
         assert!(none.find("x", "/ab").is_none());
-        assert!(none.find("x", "/a").is_none());
+        assert_eq!(none.find("x", "/a"), Some((0, 2)));
     }
 }

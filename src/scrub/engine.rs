@@ -16,7 +16,7 @@ use crate::action::Action;
 use crate::catalog::{Layer, Set};
 use crate::category::DataCategory;
 use crate::codec::base64::{self, Alphabet, Options};
-use crate::codec::layers::may_carry_more;
+use crate::codec::layers::{looks_like_gzip, looks_like_zlib, may_carry_more};
 use crate::codec::{self, Coding, DecodeError, DecodeErrorKind, cesu8};
 use crate::json;
 use crate::selector::Step;
@@ -222,22 +222,17 @@ impl Judge<'_, '_> {
             return Err(DecodeError::new(DecodeErrorKind::Unsupported, "body", 0).into());
         };
         match layer {
-            Layer::SniffGzip if codec::layers::looks_like_gzip(bytes) => {
-                let mut plain = self.pools.bytes();
-                codec::decode(Coding::Gzip, bytes, self.body_limit, &mut plain)?;
-                let mut new = self.pools.bytes();
-                let mut fate = self.layers(rest, cesu8, &plain, at, level, &mut new)?;
-                if fate == Fate::Changed {
-                    encode(Coding::Gzip, &new, out)?;
-                } else if fate == Fate::Same && may_carry_more(Coding::Gzip, bytes) {
-                    encode(Coding::Gzip, &plain, out)?;
-                    fate = Fate::Changed;
+            Layer::SniffGzip | Layer::SniffZlib => {
+                let coding = if *layer == Layer::SniffGzip {
+                    looks_like_gzip(bytes).then_some(Coding::Gzip)
+                } else {
+                    looks_like_zlib(bytes).then_some(Coding::Deflate)
+                };
+                match coding {
+                    Some(coding) => self.sniffed(coding, rest, cesu8, bytes, at, level, out),
+                    None => self.layers(rest, cesu8, bytes, at, level, out),
                 }
-                self.pools.give_bytes(plain);
-                self.pools.give_bytes(new);
-                Ok(fate)
             }
-            Layer::SniffGzip => self.layers(rest, cesu8, bytes, at, level, out),
             Layer::MaybeBase64 if begins_json(bytes) => {
                 self.layers(rest, cesu8, bytes, at, level, out)
             }
@@ -282,6 +277,33 @@ impl Judge<'_, '_> {
         }
     }
 
+    /// A coding that no header declares is taken off and put on again.
+    #[expect(clippy::too_many_arguments, reason = "those of `layers`, and the coding")]
+    fn sniffed(
+        &mut self,
+        coding: Coding,
+        rest: &[Layer],
+        cesu8: bool,
+        bytes: &[u8],
+        at: NodeId,
+        level: Level,
+        out: &mut Vec<u8>,
+    ) -> Result<Fate, Stop> {
+        let mut plain = self.pools.bytes();
+        codec::decode(coding, bytes, self.body_limit, &mut plain)?;
+        let mut new = self.pools.bytes();
+        let mut fate = self.layers(rest, cesu8, &plain, at, level, &mut new)?;
+        if fate == Fate::Changed {
+            encode(coding, &new, out)?;
+        } else if fate == Fate::Same && may_carry_more(coding, bytes) {
+            encode(coding, &plain, out)?;
+            fate = Fate::Changed;
+        }
+        self.pools.give_bytes(plain);
+        self.pools.give_bytes(new);
+        Ok(fate)
+    }
+
     fn json(
         &mut self,
         layer: &Layer,
@@ -311,6 +333,7 @@ impl Judge<'_, '_> {
             }
             Layer::Json
             | Layer::SniffGzip
+            | Layer::SniffZlib
             | Layer::Form(_)
             | Layer::Envelope(_)
             | Layer::Multipart(_)

@@ -22,6 +22,7 @@ mod plan;
 mod pools;
 mod protobuf;
 mod request;
+mod target;
 mod text;
 mod unfold;
 mod walk;
@@ -35,6 +36,7 @@ use crate::codec::DecodeError;
 
 pub use paths::Source;
 pub use request::{Scratch, Scrubber};
+pub use target::{Target, real_target};
 
 /// A request as it came, after routing.
 pub struct RawRequest<'a> {

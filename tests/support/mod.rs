@@ -21,7 +21,9 @@ use std::sync::Arc;
 
 use tamis::catalog::Found;
 use tamis::policy::CompiledPolicy;
-use tamis::scrub::{CleanRequest, RawRequest, Refusal, Scratch, Scrubber, Verdict};
+use tamis::scrub::{
+    CleanRequest, RawRequest, Refusal, Scratch, Scrubber, Verdict, real_target,
+};
 use tamis::sensitive::SecretKey;
 
 /// A scrubber for the built-in vendors under a policy's text.
@@ -81,17 +83,21 @@ pub fn send_with(scrubber: &Scrubber, request: &Request<'_>, scratch: &mut Scrat
         .iter()
         .position(|v| *v.name == *request.vendor)
         .expect("the vendor");
-    let Found::Endpoint(endpoint, _) =
-        scrubber.vendors()[vendor].find(request.method, request.path)
-    else {
-        panic!("no endpoint {} {}", request.method, request.path);
+    let wrapped = real_target(&scrubber.vendors()[vendor], request.path, request.query);
+    let wrapped = wrapped.expect("a target that can be read");
+    let (path, query) = match &wrapped {
+        Some(target) => (&*target.path, target.query.as_deref()),
+        None => (request.path, request.query),
+    };
+    let Found::Endpoint(endpoint, _) = scrubber.vendors()[vendor].find(request.method, path) else {
+        panic!("no endpoint {} {}", request.method, path);
     };
     let raw = RawRequest {
         vendor,
         endpoint,
         method: request.method,
-        path: request.path,
-        query: request.query,
+        path,
+        query,
         headers: &request.headers,
         body: request.body,
         client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),

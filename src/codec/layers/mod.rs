@@ -67,6 +67,13 @@ pub fn looks_like_gzip(input: &[u8]) -> bool {
     input.starts_with(&[0x1f, 0x8b, 8])
 }
 
+/// Whether bytes begin like a zlib stream, for bodies that do not declare it. No JSON, form or gzip
+/// begins so; text that begins with `x` and one of four odd bytes is none that an SDK sends.
+#[must_use]
+pub fn looks_like_zlib(input: &[u8]) -> bool {
+    matches!(input, [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..])
+}
+
 /// Whether a stream that decodes may carry bytes that stand in no output: names and comments in
 /// gzip's headers, brotli's metadata blocks. Errs on the side of yes.
 #[must_use]
