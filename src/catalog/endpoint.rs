@@ -16,7 +16,10 @@ use super::include::{Set as Included, include_fields};
 use super::load::{Named, Shared};
 use super::pairs::{Pairs, read_pairs};
 use super::words::{boxes, check_word, read_url, selectors};
-use super::{Answer, BodyFormat, Copied, Endpoint, EventRoot, Kind, ParamFormat, PathPattern, PathSegment, Set, words};
+use super::{
+    Answer, BodyFormat, Copied, Endpoint, EventRoot, Kind, ParamFormat, PathPattern, PathSegment,
+    Set, words,
+};
 
 const KINDS: &[(&str, Kind)] = &[
     ("collect", Kind::Collect),
@@ -332,7 +335,10 @@ pub(super) fn check_clashes(endpoints: &[(Range<usize>, Endpoint)], d: &mut Diag
 
 /// `$query.name`: the name.
 fn parameter(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Box<str>> {
-    let name = word.value.strip_prefix("$query.").filter(|name| !name.is_empty());
+    let name = word
+        .value
+        .strip_prefix("$query.")
+        .filter(|name| !name.is_empty());
     if name.is_none() {
         let message = format!("`{}` is no parameter", show(word.value));
         let finding = Diagnostic::error("bad-parameter", message, word.span.clone());

@@ -127,7 +127,11 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
         "json|query" => Layer::JsonOrQuery,
         "envelope" => Layer::Envelope(Members::default()),
         "multipart" => Layer::Multipart(Members::default()),
-        other if other.strip_prefix("protobuf:").is_some_and(|m| !m.is_empty()) => {
+        other
+            if other
+                .strip_prefix("protobuf:")
+                .is_some_and(|m| !m.is_empty()) =>
+        {
             Layer::Protobuf(MessageType {
                 name: other.trim_start_matches("protobuf:").into(),
                 schema: Arc::default(),
@@ -164,7 +168,10 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
 /// A document comes last and once; a form, if any, stands outside of base64.
 fn bad_order(layers: &[Layer]) -> Option<&'static str> {
     let framed = |layer: &Layer| {
-        matches!(layer, Layer::Envelope(_) | Layer::Multipart(_) | Layer::Protobuf(_))
+        matches!(
+            layer,
+            Layer::Envelope(_) | Layer::Multipart(_) | Layer::Protobuf(_)
+        )
     };
     let sniffed = |layer: &Layer| matches!(layer, Layer::SniffGzip | Layer::SniffZlib);
     let document = |layer: &Layer| match layer {
@@ -201,10 +208,7 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
     }
     let form = outer.iter().position(|l| matches!(l, Layer::Form(_)))?;
     let inside = outer.get(form + 1..).unwrap_or_default();
-    let gzip_only = outer
-        .iter()
-        .take(form)
-        .all(sniffed);
+    let gzip_only = outer.iter().take(form).all(sniffed);
     (!gzip_only || inside.iter().any(|l| matches!(l, Layer::Form(_))))
         .then_some("a form is the outermost layer, but for `gzip?`")
 }

@@ -1,10 +1,13 @@
 //! `tamis check`: would it start, and does it do what it says?
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use super::{Common, output, setup};
-use crate::config::{self, Config};
+use crate::catalog::Vendor;
+use crate::config::{self, Config, Forward};
 use crate::diagnostic::{Diagnostics, Severity};
+use crate::proxy;
 use crate::tls;
 
 /// One finding, whatever it is about.
@@ -51,6 +54,9 @@ fn check(config: &Config, drawn: &mut Vec<Diagnostics>, findings: &mut Vec<Findi
         }
         Err(errors) => drawn.push(errors),
     }
+    if let Some(forward) = &config.forward {
+        forward_proxy(forward, &vendors, findings);
+    }
     if let Some(files) = &config.gateway.tls
         && let Err(error) = tls::server_config(files)
     {
@@ -58,6 +64,36 @@ fn check(config: &Config, drawn: &mut Vec<Diagnostics>, findings: &mut Vec<Findi
             severity: Severity::Error,
             text: format!("gateway.tls: {error}"),
         });
+    }
+}
+
+/// The forward proxy's CA must be there, fit its key, and be able to sign for the catalogs' hosts.
+fn forward_proxy(forward: &Forward, vendors: &[Arc<Vendor>], findings: &mut Vec<Finding>) {
+    let mut find = |severity, text| findings.push(Finding { severity, text });
+    if let Some(files) = &forward.ca {
+        match tls::Authority::load(files) {
+            Err(error) => find(
+                Severity::Error,
+                format!("forward.ca: {error} (`tamis ca new` makes one)"),
+            ),
+            Ok(ca) => {
+                let names = proxy::ca_names(vendors);
+                let rest: Vec<_> = names.iter().filter(|n| !ca.info().covers(n)).collect();
+                if !rest.is_empty() {
+                    let text = format!(
+                        "forward.ca: it may not sign for {} of the catalogued hosts, such as {}; make a new one (`tamis ca new --force`)",
+                        rest.len(),
+                        rest.first().map_or("", |name| name)
+                    );
+                    find(Severity::Warning, text);
+                }
+            }
+        }
+    }
+    if let Some(file) = &forward.users_file
+        && let Err(error) = proxy::users::check(file)
+    {
+        find(Severity::Error, format!("forward.users_file: {error}"));
     }
 }
 

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::telemetry::{self, LogFormat};
 
 mod allocator;
+mod ca;
 mod check;
 mod demo;
 mod detect;
@@ -97,6 +98,10 @@ enum Command {
     Pseudonym(pseudonym::Pseudonym),
     /// Manage pseudonym keys
     Keys(keys::Keys),
+    /// Make or show the local CA of the forward proxy
+    Ca(ca::Ca),
+    /// Print a line for the forward proxy's users_file; the password comes on standard input
+    ForwardUser(ca::User),
     /// Ask the admin listener whether the proxy is healthy (for containers)
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -121,6 +126,8 @@ pub fn main() -> ExitCode {
         Command::Vendors(args) => vendors::main(&args),
         Command::Pseudonym(args) => pseudonym::main(&args),
         Command::Keys(args) => keys::main(&args),
+        Command::Ca(args) => ca::main(&args),
+        Command::ForwardUser(args) => ca::user(&args),
         Command::Healthcheck(args) => healthcheck::main(&args),
     };
     match done {

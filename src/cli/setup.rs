@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 
 use super::{Common, output};
 use crate::catalog::{self, Vendor};
-use crate::config::{self, Config};
+use crate::config::{self, Config, TlsFiles};
 use crate::keys::{self, Created, KeyRing};
 use crate::policy::CompiledPolicy;
 use crate::proxy::Generation;
@@ -43,6 +43,10 @@ pub(super) fn config(common: &Common) -> anyhow::Result<Config> {
             bail!("--upstream {text}: the URL must begin with http:// or https://");
         }
         config.upstream_overrides.push((vendor.into(), url.into()));
+    }
+    let files = ca_files(&config);
+    if let Some(forward) = &mut config.forward {
+        forward.ca = Some(files);
     }
     Ok(config)
 }
@@ -108,6 +112,18 @@ pub(super) fn state_dir(config: &Config) -> PathBuf {
                 .map(|home| home.join(".local/state/tamis"))
         })
         .unwrap_or_else(|| PathBuf::from("/var/lib/tamis"))
+}
+
+/// The local CA's files: told, or in the state directory.
+pub(super) fn ca_files(config: &Config) -> TlsFiles {
+    let told = config.forward.as_ref().and_then(|f| f.ca.clone());
+    told.unwrap_or_else(|| {
+        let dir = state_dir(config).join("ca");
+        TlsFiles {
+            cert: dir.join("ca.pem"),
+            key: dir.join("ca.key"),
+        }
+    })
 }
 
 /// The pseudonym key of a policy, and where it is.

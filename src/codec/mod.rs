@@ -9,9 +9,9 @@ pub mod checksum;
 pub mod envelope;
 pub mod form;
 pub mod layers;
-pub mod protobuf;
 pub mod lz64;
 pub mod multipart;
+pub mod protobuf;
 
 pub use layers::{Coding, EncodeError, decode, encode};
 

@@ -8,7 +8,7 @@ use crate::policy;
 use crate::reader::{Document, Spanned, Table, nearest, show, verdict};
 
 use super::field::{count, empty, path, read_all, read_one, required_path, size, time};
-use super::{Admin, Config, Gateway, Limits, TlsFiles, Upstream, address, route};
+use super::{Admin, Config, Gateway, Limits, TlsFiles, Upstream, address, forward, route};
 
 /// Names that the language promises for policies which are not built in yet.
 const LATER_POLICIES: &[&str] = &["cnil", "hipaa-safe-harbor"];
@@ -46,8 +46,8 @@ pub fn load(file: &str, text: &str) -> Result<(Config, Diagnostics), Diagnostics
     if let Some(table) = root.table("checksum_salts", &mut d) {
         config.checksum_salts = checksum_salts(&table, &mut d);
     }
+    config.forward = (root.table("forward", &mut d)).map(|t| forward::forward(t, &mut d));
     config.routes = route::routes(root.tables("route", &mut d), &mut d);
-    not_yet(&root, "forward", "the forward proxy (`[forward]`)", &mut d);
     not_yet(&root, "geoip_db", "`geoip_db`", &mut d);
     one_address_each(&config, &root, &mut d);
     root.finish(&mut d);
@@ -62,7 +62,10 @@ fn checksum_salts(table: &Table<'_>, d: &mut Diagnostics) -> Vec<(String, String
             continue;
         };
         let named = ["env:", "file:"].iter().any(|kind| {
-            source.value.strip_prefix(kind).is_some_and(|rest| !rest.is_empty())
+            source
+                .value
+                .strip_prefix(kind)
+                .is_some_and(|rest| !rest.is_empty())
         });
         if named {
             salts.push((vendor.value.to_owned(), source.value.to_owned()));
@@ -210,8 +213,11 @@ fn one_address_each(config: &Config, root: &Table<'_>, d: &mut Diagnostics) {
     let mut seen: Vec<SocketAddr> = Vec::new();
     let gateway = root.key_span("gateway").map(|span| ("gateway", span));
     let admin = root.key_span("admin").map(|span| ("admin", span));
+    let forward = root.key_span("forward").map(|span| ("forward", span));
+    let forwards = config.forward.iter().flat_map(|f| &f.listen);
     let all = (config.gateway.listen.iter().map(|at| (*at, &gateway)))
-        .chain([(config.admin.listen, &admin)]);
+        .chain([(config.admin.listen, &admin)])
+        .chain(forwards.map(|at| (*at, &forward)));
     for (at, place) in all {
         if at.port() != 0 && seen.contains(&at) {
             let span = place
@@ -284,7 +290,7 @@ mod tests {
         assert_eq!(config.routes[0].body, Some(2 << 20));
         assert_eq!(config.routes[1].path, None);
         assert!(config.gateway.tls.is_some() && config.upstream.ca_file.is_some());
-        assert_eq!(config.watched().len(), 5);
+        assert_eq!(config.watched().len(), 8);
     }
 
     fn is_setting(line: &str) -> bool {
@@ -339,7 +345,7 @@ body = "10 megs"
 connections = 0
 header_timeout = 10
 [forward]
-listen = "127.0.0.1:3128"
+listen = "127.0.0.1"
 [[route]]
 vendor = "mixpanel"
 path = "mixpanel"
@@ -367,7 +373,7 @@ path = "/a"
             "t.toml:11:8: error[bad-value]: `body`: expected a size; help: write for instance `\"10 MiB\"`",
             "t.toml:12:15: error[bad-value]: `connections`: the number is out of range; help: write a number from 1 to 1000000",
             "t.toml:13:18: error[bad-value]: `header_timeout`: expected a time with its unit; help: write for instance `\"30s\"`",
-            "t.toml:14:2: error[not-in-this-version]: the forward proxy (`[forward]`) is not in this version; help: leave it out",
+            "t.toml:15:10: error[bad-value]: expected an address and a port; help: write `127.0.0.1:8080`",
             "t.toml:18:8: error[bad-value]: a route's path begins with `/`; help: write `/mixpanel`",
             "t.toml:19:12: error[not-in-this-version]: `delivery = \"spool\"` is not in this version; help: write `delivery = \"direct\"`: the client sees the vendor's own answer",
             "t.toml:20:1: error[missing-key]: `vendor` is missing",

@@ -10,11 +10,13 @@ use std::time::Duration;
 
 pub mod address;
 mod field;
+mod forward;
 mod load;
 pub mod open;
 mod route;
 pub mod units;
 
+pub use forward::{Forward, OtherHosts};
 pub use load::load;
 
 /// Everything the server is told.
@@ -32,6 +34,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// `[admin]`.
     pub admin: Admin,
+    /// `[forward]`; `None`: no forward proxy.
+    pub forward: Option<Forward>,
     /// `[limits]`.
     pub limits: Limits,
     /// `[upstream]`.
@@ -158,6 +162,7 @@ impl Default for Config {
                 listen: SocketAddr::from(([127, 0, 0, 1], 9090)),
                 token_file: None,
             },
+            forward: None,
             limits: Limits::default(),
             upstream: Upstream::default(),
             routes: Vec::new(),
@@ -177,6 +182,11 @@ impl Config {
         }
         if let Some(tls) = &self.gateway.tls {
             files.extend([tls.cert.clone(), tls.key.clone()]);
+        }
+        if let Some(forward) = &self.forward {
+            let ca = forward.ca.iter();
+            files.extend(ca.flat_map(|ca| [ca.cert.clone(), ca.key.clone()]));
+            files.extend(forward.users_file.clone());
         }
         files.extend(self.admin.token_file.clone());
         files.extend(self.upstream.ca_file.clone());

@@ -10,7 +10,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{self, Answer, Failed, Wanted};
-use super::connect::Connector;
+use super::connect::{Connector, Egress};
 use super::error::DeliverError;
 use super::pool::Pool;
 use super::upstream::{Origin, Upstream};
@@ -51,14 +51,14 @@ impl Client {
         &self,
         clean: &CleanRequest,
         (upstream, target): (&Upstream, &str),
-        tls: &Arc<rustls::ClientConfig>,
+        egress: &Arc<Egress>,
         limits: Limits,
         allow: &(dyn Fn(&str) -> bool + Sync),
     ) -> Result<Answer, DeliverError> {
         let mut head = Vec::new();
         let rest = write::request(clean, upstream, target, &mut head)?;
         let repeatable = matches!(clean.method(), "GET" | "HEAD");
-        let (mut kept, connector) = self.take(&upstream.origin, tls);
+        let (mut kept, connector) = self.take(&upstream.origin, egress);
         loop {
             let reused = kept.is_some();
             let mut stream = match kept.take() {
@@ -105,18 +105,14 @@ impl Client {
     }
 
     /// A kept connection, if there is one, and the way to a new one.
-    fn take(
-        &self,
-        origin: &Arc<Origin>,
-        tls: &Arc<rustls::ClientConfig>,
-    ) -> (Option<Stream>, Connector) {
+    fn take(&self, origin: &Arc<Origin>, egress: &Arc<Egress>) -> (Option<Stream>, Connector) {
         let mut inner = self.lock();
         let connector = match &inner.connector {
-            Some(connector) if connector.is_of(tls) => connector.clone(),
+            Some(connector) if connector.is_of(egress) => connector.clone(),
             _ => {
                 // Other roots: what was verified against the old ones is not used again.
                 inner.pool.clear();
-                inner.connector.insert(Connector::new(tls)).clone()
+                inner.connector.insert(Connector::new(egress)).clone()
             }
         };
         (inner.pool.take(origin), connector)

@@ -14,46 +14,65 @@ use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 
 use super::error::DeliverError;
+use super::guard::{Guard, Resolver};
 use super::upstream::Origin;
 use crate::tls::Stream;
 
 /// Longest wait for a connection, handshake included.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Makes connections that are verified by one TLS configuration.
+/// The way out: how upstreams are verified, and where a client's own choice may lead.
+pub struct Egress {
+    /// Roots and protocol.
+    pub tls: Arc<rustls::ClientConfig>,
+    /// For hosts that a client chose.
+    pub guard: Guard,
+}
+
+type Https = HttpsConnector<HttpConnector<Resolver>>;
+
+/// Makes connections of one way out.
 #[derive(Clone)]
-pub(crate) struct Connector {
-    https: HttpsConnector<HttpConnector>,
-    tls: Arc<rustls::ClientConfig>,
+pub(crate) struct Connector(Arc<Ways>);
+
+struct Ways {
+    /// For hosts that the operator or a catalog chose, and for those that a client chose.
+    https: [Https; 2],
+    egress: Arc<Egress>,
 }
 
 impl Connector {
-    pub(crate) fn new(tls: &Arc<rustls::ClientConfig>) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        Self {
-            https: HttpsConnector::from((tcp, Arc::clone(tls))),
-            tls: Arc::clone(tls),
-        }
+    pub(crate) fn new(egress: &Arc<Egress>) -> Self {
+        let https = |guard| {
+            let mut tcp = HttpConnector::new_with_resolver(Resolver { guard });
+            tcp.enforce_http(false);
+            tcp.set_nodelay(true);
+            HttpsConnector::from((tcp, Arc::clone(&egress.tls)))
+        };
+        Self(Arc::new(Ways {
+            https: [https(None), https(Some(egress.guard.clone()))],
+            egress: Arc::clone(egress),
+        }))
     }
 
-    /// Whether connections are verified by this very configuration.
-    pub(crate) fn is_of(&self, tls: &Arc<rustls::ClientConfig>) -> bool {
-        Arc::ptr_eq(&self.tls, tls)
+    /// Whether connections are made by this very way out.
+    pub(crate) fn is_of(&self, egress: &Arc<Egress>) -> bool {
+        Arc::ptr_eq(&self.0.egress, egress)
     }
 
     /// A connection to an origin, handshake done, within `limit` and never longer than ten seconds.
     pub(crate) async fn connect(
-        mut self,
+        self,
         origin: &Origin,
         limit: Duration,
     ) -> Result<Stream, DeliverError> {
         let uri = uri(origin)?;
+        let [free, guarded] = &self.0.https;
+        let mut https = if origin.guarded { guarded } else { free }.clone();
         let deadline = Instant::now() + limit.min(LONGEST);
         let made = timeout_at(deadline, async {
-            std::future::poll_fn(|cx| self.https.poll_ready(cx)).await?;
-            self.https.call(uri).await
+            std::future::poll_fn(|cx| https.poll_ready(cx)).await?;
+            https.call(uri).await
         });
         match made.await.map_err(|_| DeliverError::Timeout)? {
             Ok(MaybeHttpsStream::Http(tcp)) => Ok(Stream::Plain(tcp.into_inner())),
@@ -78,6 +97,24 @@ mod tests {
     use super::*;
     use crate::deliver::Upstream;
 
+    fn egress() -> Arc<Egress> {
+        let (tls, _) = crate::tls::client_config(None).unwrap();
+        Arc::new(Egress {
+            tls,
+            guard: Guard::default(),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_name_that_a_client_chose_does_not_lead_here() {
+        let egress = egress();
+        let upstream = Upstream::guarded("localhost").unwrap();
+        let made = Connector::new(&egress)
+            .connect(&upstream.origin, LONGEST)
+            .await;
+        assert_eq!(made.err(), Some(DeliverError::Unreachable));
+    }
+
     #[test]
     fn an_origin_becomes_a_uri_with_scheme_host_and_port() {
         for (url, want) in [
@@ -92,12 +129,12 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_listening_is_unreachable() {
-        let (tls, _) = crate::tls::client_config(None).unwrap();
+        let egress = egress();
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
         let upstream = Upstream::parse(&format!("https://127.0.0.1:{port}")).unwrap();
-        let made = Connector::new(&tls)
+        let made = Connector::new(&egress)
             .connect(&upstream.origin, LONGEST)
             .await;
         assert_eq!(made.err(), Some(DeliverError::Unreachable));
@@ -105,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_speaks_no_tls_fails_the_handshake() {
-        let (tls, _) = crate::tls::client_config(None).unwrap();
+        let egress = egress();
         let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = server.local_addr().unwrap().port();
         let answer = async {
@@ -115,7 +152,7 @@ mod tests {
                 .unwrap();
         };
         let upstream = Upstream::parse(&format!("https://127.0.0.1:{port}")).unwrap();
-        let connector = Connector::new(&tls);
+        let connector = Connector::new(&egress);
         let (made, ()) = tokio::join!(connector.connect(&upstream.origin, LONGEST), answer);
         assert_eq!(made.err(), Some(DeliverError::Tls));
     }

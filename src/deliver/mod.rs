@@ -9,11 +9,14 @@ mod client;
 mod connect;
 mod error;
 pub(crate) mod grammar;
+mod guard;
 mod pool;
 mod upstream;
 mod write;
 
 pub use answer::Answer;
 pub use client::{Client, Limits};
+pub use connect::Egress;
 pub use error::DeliverError;
+pub use guard::Guard;
 pub use upstream::{Origin, Upstream, UpstreamError};

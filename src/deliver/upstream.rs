@@ -16,6 +16,8 @@ pub struct Origin {
     pub port: u16,
     /// The `Host` field.
     pub authority: Box<str>,
+    /// Whether a client chose the host: then its addresses are judged before they are dialled.
+    pub guarded: bool,
 }
 
 /// An origin and a base path.
@@ -80,9 +82,23 @@ impl Upstream {
                 host,
                 port,
                 authority,
+                guarded: false,
             }),
             base: base.into(),
         })
+    }
+}
+
+impl Upstream {
+    /// A host that a client of the forward proxy named, over TLS at port 443.
+    ///
+    /// # Errors
+    /// When it is no host.
+    pub fn guarded(host: &str) -> Result<Self, UpstreamError> {
+        let mut made = Self::parse(&format!("https://{host}"))?;
+        let origin = Arc::make_mut(&mut made.origin);
+        origin.guarded = true;
+        Ok(made)
     }
 }
 

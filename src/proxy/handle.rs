@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::client_addr::client_addr;
 use super::cors::{self, Cors};
+use super::forward;
 use super::head::Seen;
 use super::live::Current;
 use super::reply::{Problem, Reply};
@@ -17,7 +18,9 @@ use super::worker::Worker;
 use crate::catalog::{Endpoint, Found, Kind, Vendor};
 use crate::deliver::grammar::Framing;
 use crate::deliver::{self, Answer, Upstream};
-use crate::scrub::{CleanRequest, RawRequest, Refusal, Report, Scratch, Target, Verdict, real_target};
+use crate::scrub::{
+    CleanRequest, RawRequest, Refusal, Report, Scratch, Target, Verdict, real_target,
+};
 use crate::telemetry::{self, Outcome};
 
 /// Bodies larger than this are scrubbed off the event loop.
@@ -39,6 +42,8 @@ pub(crate) struct Admitted {
     target: Option<Target>,
     pub(crate) cors: Cors,
     pub(crate) limit: usize,
+    /// The host that a client of the forward proxy chose.
+    dialled: Option<Upstream>,
 }
 
 /// Judges a head: route, endpoint, CORS, lengths. An answer here means that the body is not wanted.
@@ -66,6 +71,9 @@ fn admit_from(current: &Current, seen: &Seen<'_>, cors: &Cors) -> Result<Admitte
     check_path(seen.path)?;
     if matches!(seen.method, "TRACE" | "CONNECT") {
         return Err(Problem::Method("GET, POST, OPTIONS".into()).into());
+    }
+    if let Some(host) = seen.dialled {
+        return admit_dialled(current, seen, cors, host);
     }
     let (route_at, rest) = current
         .routes
@@ -95,6 +103,39 @@ fn admit_from(current: &Current, seen: &Seen<'_>, cors: &Cors) -> Result<Admitte
         target,
         cors: cors.clone(),
         limit: route.body,
+        dialled: None,
+    })
+}
+
+/// The same for the forward proxy: the host decides, and the path is the vendor's own.
+fn admit_dialled(
+    current: &Current,
+    seen: &Seen<'_>,
+    cors: &Cors,
+    host: &str,
+) -> Result<Admitted, Refused> {
+    let way = forward::way(current, host, seen.method, seen.path)?;
+    let route = current.routes.get(way.route).ok_or(Problem::Route)?;
+    if seen.method == "OPTIONS" {
+        let vendors = current.generation.scrubber.vendors();
+        let vendor = vendors.get(route.vendor).ok_or(Problem::Route)?;
+        return Err(options(vendor, seen.path, cors, seen.headers));
+    }
+    let (endpoint, found) = match way.found {
+        Found::Endpoint(at, endpoint) => (at, endpoint),
+        Found::Method(methods) => return Err(Problem::Method(methods.join(", ")).into()),
+        Found::Nothing => return Err(Problem::Endpoint.into()),
+    };
+    check_length(seen, found, route.body)?;
+    Ok(Admitted {
+        vendor: route.vendor,
+        endpoint,
+        rest: 0,
+        route: way.route,
+        target: None,
+        cors: cors.clone(),
+        limit: route.body,
+        dialled: Some(way.upstream),
     })
 }
 
@@ -325,9 +366,12 @@ async fn forward(
     };
     let allow = |name: &str| answer_header(name, asset, endpoint);
     let sent = Instant::now();
-    let tls = &current.client_tls;
+    let egress = &current.egress;
     let place = (upstream, target);
-    let answer = worker.client.send(clean, place, tls, limits, &allow).await;
+    let answer = worker
+        .client
+        .send(clean, place, egress, limits, &allow)
+        .await;
     if let Some(metrics) = endpoint_metrics(current, admitted) {
         metrics.upstream(sent.elapsed());
     }
@@ -349,7 +393,7 @@ async fn forward(
 /// only: what the catalog fetches elsewhere, such as scripts from a CDN, still comes from there.
 fn upstream<'c>(
     current: &'c Current,
-    admitted: &Admitted,
+    admitted: &'c Admitted,
     clean: &'c CleanRequest,
 ) -> Option<(&'c Upstream, &'c str)> {
     let vendors = current.generation.scrubber.vendors();
@@ -357,6 +401,11 @@ fn upstream<'c>(
     let over = current.routes.get(admitted.route)?.upstream.as_ref();
     if let Some(upstream) = over.filter(|upstream| !is_region(upstream, vendor)) {
         return Some((upstream, clean.target()));
+    }
+    if let Some(dialled) = &admitted.dialled {
+        // The client's host is where it goes, unless the operator chose another region for it.
+        let upstream = over.filter(|_| clean.upstream().is_none());
+        return Some((upstream.unwrap_or(dialled), clean.target()));
     }
     let upstream = match (clean.upstream(), over) {
         (None, Some(region)) => region,

@@ -13,6 +13,29 @@ use crate::deliver::grammar::{self, Fields, Framing, Scanner, Span, is_token_byt
 /// Headers as the layers below read them.
 pub(crate) type HeaderView<'b> = SmallVec<[(&'b str, &'b str); 24]>;
 
+/// Which targets a listener takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Form {
+    /// `/path`: the gateway, and inside of a tunnel.
+    Origin,
+    /// `http://host/path`, and `CONNECT host:port`: the forward proxy.
+    Proxy,
+}
+
+/// What kind of target a head has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Target {
+    /// A path alone.
+    Origin,
+    /// With scheme and host.
+    Absolute {
+        /// Whether the scheme is `https`.
+        tls: bool,
+    },
+    /// Host and port of a `CONNECT`.
+    Connect,
+}
+
 /// One head.
 #[derive(Debug)]
 pub(crate) struct Head {
@@ -20,6 +43,11 @@ pub(crate) struct Head {
     path: Span,
     query: Option<Span>,
     host: Span,
+    /// The whole Host field.
+    host_field: Span,
+    /// Of an absolute target or a `CONNECT`.
+    authority: Span,
+    pub(crate) target: Target,
     fields: Fields,
     /// How long the body is.
     pub(crate) framing: Framing,
@@ -41,6 +69,8 @@ pub(crate) struct Seen<'b> {
     pub(crate) host: &'b str,
     pub(crate) headers: &'b [(&'b str, &'b str)],
     pub(crate) framing: Framing,
+    /// The host that a client of the forward proxy asked for, judged and in lower case.
+    pub(crate) dialled: Option<&'b str>,
 }
 
 impl Head {
@@ -76,6 +106,29 @@ impl Head {
             host: grammar::text(buf, self.host),
             headers,
             framing: self.framing,
+            dialled: None,
+        }
+    }
+
+    /// Host and port of an absolute target or a `CONNECT`.
+    pub(crate) fn authority<'b>(&self, buf: &'b [u8]) -> &'b str {
+        grammar::text(buf, self.authority)
+    }
+
+    /// The whole Host field; empty when there is none.
+    pub(crate) fn host_field<'b>(&self, buf: &'b [u8]) -> &'b str {
+        grammar::text(buf, self.host_field)
+    }
+
+    /// The one field of this name; `None` when there is none, or more than one.
+    pub(crate) fn only<'b>(&self, buf: &'b [u8], name: &str) -> Option<&'b str> {
+        let mut found = self
+            .fields
+            .iter()
+            .filter(|(n, _)| grammar::text(buf, *n) == name);
+        match (found.next(), found.next()) {
+            (Some((_, value)), None) => Some(grammar::text(buf, *value)),
+            _ => None,
         }
     }
 
@@ -90,6 +143,7 @@ pub(crate) fn read(
     scanner: &mut Scanner,
     buf: &mut [u8],
     limits: &Limits,
+    form: Form,
 ) -> Result<Option<Head>, Problem> {
     let end = scanner.advance(buf)?;
     match scanner.first_line {
@@ -108,19 +162,26 @@ pub(crate) fn read(
     if end > limits.head {
         return Err(Problem::HeadTooLarge);
     }
-    parse(buf, scanner.first_line.unwrap_or(0), end, limits).map(Some)
+    let first = scanner.first_line.unwrap_or(0);
+    parse(buf, (first, end), limits, form).map(Some)
 }
 
-fn parse(buf: &mut [u8], first: usize, end: usize, limits: &Limits) -> Result<Head, Problem> {
+fn parse(
+    buf: &mut [u8],
+    (first, end): (usize, usize),
+    limits: &Limits,
+    form: Form,
+) -> Result<Head, Problem> {
     let line = buf.get(..first.saturating_sub(2)).unwrap_or(&[]);
     let (method, target, old) = request_line(line, limits)?;
+    let (kind, authority, target) = target_form(line, method, target, form)?;
     let (path, query) = split_target(line, target);
     let fields = grammar::fields(buf, first, end, limits.headers)?;
     let framing = grammar::framing(buf, &fields)?;
     if old && framing == Framing::Chunked {
         return Err(Problem::Malformed("HTTP/1.0 has no transfer codings"));
     }
-    let mut host = None;
+    let (mut host, mut host_field) = (None, (0, 0));
     let (mut close, mut expects) = (old, false);
     for (name, value) in &fields {
         let text = grammar::bytes(buf, *value);
@@ -131,6 +192,7 @@ fn parse(buf: &mut [u8], first: usize, end: usize, limits: &Limits) -> Result<He
             b"host" => {
                 let name = host_name(grammar::text(buf, *value))
                     .ok_or(Problem::Malformed("the Host field is not a host"))?;
+                host_field = *value;
                 host = Some(span(value.0 as usize, value.0 as usize + name.len()));
             }
             b"connection" => {
@@ -155,6 +217,9 @@ fn parse(buf: &mut [u8], first: usize, end: usize, limits: &Limits) -> Result<He
         path,
         query,
         host: host.unwrap_or((0, 0)),
+        host_field,
+        authority,
+        target: kind,
         fields,
         framing,
         keep_alive: !close,
@@ -189,10 +254,51 @@ fn request_line(line: &[u8], limits: &Limits) -> Result<(Span, Span, bool), Prob
     if target.len() > limits.target {
         return Err(Problem::TargetTooLong);
     }
-    if target.first() != Some(&b'/') || target.contains(&b'#') {
-        return Err(Problem::Malformed("the request target is not a path"));
-    }
     Ok((span(0, method), span(method + 1, version), old))
+}
+
+/// Tells scheme and host from the path, as far as this listener takes them.
+fn target_form(
+    line: &[u8],
+    method: Span,
+    target: Span,
+    form: Form,
+) -> Result<(Target, Span, Span), Problem> {
+    let text = grammar::bytes(line, target);
+    if text.contains(&b'#') {
+        return Err(Problem::Malformed("the request target has a fragment"));
+    }
+    if form == Form::Origin {
+        return match text.first() {
+            Some(b'/') => Ok((Target::Origin, (0, 0), target)),
+            _ => Err(Problem::Malformed("the request target is not a path")),
+        };
+    }
+    if grammar::bytes(line, method) == b"CONNECT" {
+        return Ok((Target::Connect, target, (0, 0)));
+    }
+    let scheme = |name: &[u8]| {
+        text.get(..name.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(name))
+            .then_some(name.len())
+    };
+    let (tls, start) = match (scheme(b"http://"), scheme(b"https://")) {
+        (Some(length), _) => (false, length),
+        (None, Some(length)) => (true, length),
+        (None, None) => {
+            return Err(Problem::Malformed(
+                "a forward proxy takes absolute http targets and CONNECT",
+            ));
+        }
+    };
+    let rest = text.get(start..).unwrap_or(&[]);
+    let path = memchr::memchr(b'/', rest).ok_or(Problem::Malformed(
+        "the request target has no path behind its host",
+    ))?;
+    let begin = target.0 as usize + start;
+    let authority = span(begin, begin + path);
+    let path = span(begin + path, target.1 as usize);
+    Ok((Target::Absolute { tls }, authority, path))
 }
 
 fn split_target(line: &[u8], target: Span) -> (Span, Option<Span>) {
@@ -214,7 +320,12 @@ mod tests {
 
     fn head(text: &str) -> Result<Option<Head>, Problem> {
         let mut buf = text.as_bytes().to_vec();
-        read(&mut Scanner::default(), &mut buf, &Limits::default())
+        read(
+            &mut Scanner::default(),
+            &mut buf,
+            &Limits::default(),
+            Form::Origin,
+        )
     }
 
     #[test]
@@ -222,9 +333,14 @@ mod tests {
         let text =
             "POST /m/track?ip=1 HTTP/1.1\r\nHost: A.example:80\r\nContent-Length: 3\r\n\r\nabc";
         let mut buf = text.as_bytes().to_vec();
-        let head = read(&mut Scanner::default(), &mut buf, &Limits::default())
-            .unwrap()
-            .unwrap();
+        let head = read(
+            &mut Scanner::default(),
+            &mut buf,
+            &Limits::default(),
+            Form::Origin,
+        )
+        .unwrap()
+        .unwrap();
         let headers = head.headers(&buf);
         let seen = head.seen(&buf, &headers);
         assert_eq!(
@@ -288,6 +404,52 @@ mod tests {
     }
 
     #[test]
+    fn a_forward_proxys_targets_are_told_apart() {
+        let read_as = |line: &str| {
+            let mut buf = format!("{line} HTTP/1.1\r\nhost: a\r\n\r\n").into_bytes();
+            let head = read(
+                &mut Scanner::default(),
+                &mut buf,
+                &Limits::default(),
+                Form::Proxy,
+            )
+            .map_err(|p| p.status())?
+            .unwrap();
+            let headers = head.headers(&buf);
+            let seen = head.seen(&buf, &headers);
+            let path = (seen.path.to_owned(), seen.query.map(str::to_owned));
+            Ok::<_, u16>((head.target, head.authority(&buf).to_owned(), path))
+        };
+        assert_eq!(
+            read_as("CONNECT a.example:443"),
+            Ok((
+                Target::Connect,
+                "a.example:443".into(),
+                (String::new(), None)
+            ))
+        );
+        assert_eq!(
+            read_as("GET HTTP://a.example/b?c=/d"),
+            Ok((
+                Target::Absolute { tls: false },
+                "a.example".into(),
+                ("/b".into(), Some("c=/d".into()))
+            ))
+        );
+        for bad in [
+            "GET /path",
+            "GET *",
+            "GET http:/a/b",
+            "GET ftp://a/b",
+            "GET http://a",
+            "GET http://a/#b",
+            "GET a.example:443",
+        ] {
+            assert_eq!(read_as(bad).err(), Some(400), "{bad}");
+        }
+    }
+
+    #[test]
     fn limits_are_exact() {
         let limits = Limits {
             target: 100,
@@ -297,7 +459,7 @@ mod tests {
         };
         let status = |text: String| {
             let mut buf = text.into_bytes();
-            read(&mut Scanner::default(), &mut buf, &limits)
+            read(&mut Scanner::default(), &mut buf, &limits, Form::Origin)
                 .map_err(|p| p.status())
                 .err()
         };

@@ -11,14 +11,19 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::authority::Authority;
 use super::budget::Share;
+use super::forward::{self, Decision, TLS_PORT};
 use super::handle::{self, Message};
-use super::head::{self, Head, Seen};
+use super::head::{self, Form, Head, Seen, Target};
 use super::http2;
+use super::live::Current;
 use super::reply::{Problem, Reply};
+use super::serve::Door;
 use super::worker::Worker;
 use crate::config::Limits;
 use crate::deliver::grammar::{Chunks, Framing, Scanner};
+use crate::telemetry::Entry;
 use crate::tls::Stream;
 
 /// Bytes read at once while a head is awaited.
@@ -38,6 +43,7 @@ struct Conn {
     peer: IpAddr,
     worker: Arc<Worker>,
     limits: Limits,
+    door: Door,
 }
 
 /// How a connection goes on after a request.
@@ -50,6 +56,18 @@ enum Next {
     Drop,
     /// The peer speaks HTTP/2.
     Http2,
+    /// The connection becomes a tunnel.
+    Connect(Decision),
+}
+
+/// What the door says about a request's host.
+enum Dialled {
+    /// Nothing: the gateway's routes decide.
+    No,
+    /// A catalogued host, in lower case.
+    Host(Box<str>),
+    /// A tunnel.
+    Connect(Decision),
 }
 
 /// Why reading stopped.
@@ -71,6 +89,7 @@ pub(crate) async fn serve(
     worker: Arc<Worker>,
     limits: Limits,
     deadline: Instant,
+    door: Door,
 ) {
     let mut conn = Conn {
         io,
@@ -79,6 +98,7 @@ pub(crate) async fn serve(
         peer,
         worker,
         limits,
+        door,
     };
     let mut first = Some(deadline);
     loop {
@@ -92,9 +112,15 @@ pub(crate) async fn serve(
                     buf,
                     worker,
                     limits,
+                    door,
                     ..
                 } = conn;
-                return http2::serve(io, buf, peer, worker, limits).await;
+                return http2::serve(io, buf, peer, worker, limits, door).await;
+            }
+            Next::Connect(decision) => {
+                let (worker, limits) = (conn.worker, conn.limits);
+                let Stream::Plain(tcp) = conn.io else { return };
+                return forward::connect(tcp, decision, peer, worker, limits).await;
             }
         }
     }
@@ -107,7 +133,7 @@ impl Conn {
             Ok(deadline) => deadline,
             Err(next) => return next,
         };
-        if first.is_some() {
+        if first.is_some() && !matches!(self.door, Door::Forward) {
             match self.is_http2(deadline).await {
                 Ok(true) => return Next::Http2,
                 Ok(false) => {}
@@ -153,8 +179,12 @@ impl Conn {
 
     async fn head(&mut self, deadline: Instant) -> Result<Head, Stop> {
         let mut scanner = Scanner::default();
+        let form = match self.door {
+            Door::Gateway | Door::Inside(_) => Form::Origin,
+            Door::Forward => Form::Proxy,
+        };
         loop {
-            if let Some(head) = head::read(&mut scanner, &mut self.buf, &self.limits)? {
+            if let Some(head) = head::read(&mut scanner, &mut self.buf, &self.limits, form)? {
                 return Ok(head);
             }
             self.more(deadline).await?;
@@ -165,9 +195,16 @@ impl Conn {
         let worker = Arc::clone(&self.worker);
         let current = worker.live.current();
         self.limits.clone_from(&current.generation.config.limits);
+        let dialled = match self.dialled(&current, &head).await {
+            Ok(Dialled::Connect(decision)) => return Next::Connect(decision),
+            Ok(Dialled::Host(host)) => Some(host),
+            Ok(Dialled::No) => None,
+            Err(problem) => return self.stopped(problem.into()).await,
+        };
         let admitted = {
             let headers = head.headers_to_admit(&self.buf);
-            let seen = head.seen(&self.buf, &headers);
+            let mut seen = head.seen(&self.buf, &headers);
+            seen.dialled = dialled.as_deref();
             handle::admit(&current, &seen).map_err(|reply| {
                 let plain = matches!(seen.method, "GET" | "HEAD" | "OPTIONS");
                 let bare = matches!(head.framing, Framing::None | Framing::Length(0));
@@ -215,6 +252,69 @@ impl Conn {
         reply.close |= !keep_alive || worker.drain.is_cancelled();
         self.consume(used);
         self.answer(&reply, is_head).await
+    }
+
+    /// What the door says about the request's host.
+    async fn dialled(&self, current: &Current, head: &Head) -> Result<Dialled, Problem> {
+        match &self.door {
+            Door::Gateway => return Ok(Dialled::No),
+            Door::Inside(host) => {
+                let at = Authority::parse(host).ok_or(Problem::Host)?;
+                if !at.is_named_by(head.host_field(&self.buf), TLS_PORT) {
+                    return Err(Problem::Malformed(
+                        "the Host field is not the tunnel's host",
+                    ));
+                }
+                return Ok(Dialled::Host(host.clone()));
+            }
+            Door::Forward => {}
+        }
+        let entry = self.enter(current, head).await;
+        self.worker.live.metrics.entry(match &entry {
+            // Counted when it is known how the tunnel begins.
+            Ok(Dialled::Connect(_)) => return entry,
+            Ok(Dialled::Host(_) | Dialled::No) => Entry::Absolute,
+            Err(Problem::ProxyAuth) => Entry::Unauthenticated,
+            Err(_) => Entry::Refused,
+        });
+        entry
+    }
+
+    /// At the forward proxy: who asks, and for what.
+    async fn enter(&self, current: &Current, head: &Head) -> Result<Dialled, Problem> {
+        let forward = current.forward.as_ref().ok_or(Problem::Host)?;
+        let credentials = head.only(&self.buf, "proxy-authorization");
+        forward.may(credentials).await?;
+        let target = head.authority(&self.buf);
+        let field = head.host_field(&self.buf);
+        let same = |default| {
+            let at = Authority::parse(target);
+            field.is_empty() || at.is_some_and(|at| at.is_named_by(field, default))
+        };
+        let differs = Problem::Malformed("the Host field is not the target's host");
+        match head.target {
+            Target::Connect => {
+                let decision = forward.decide_connect(target)?;
+                let early = self.buf.len() > head.len;
+                if early || !matches!(head.framing, Framing::None | Framing::Length(0)) {
+                    return Err(Problem::Malformed(
+                        "nothing may follow a CONNECT unanswered",
+                    ));
+                }
+                if !same(TLS_PORT) {
+                    return Err(differs);
+                }
+                Ok(Dialled::Connect(decision))
+            }
+            Target::Absolute { tls } => {
+                let host = forward.decide_absolute(target, tls)?;
+                if !same(if tls { TLS_PORT } else { 80 }) {
+                    return Err(differs);
+                }
+                Ok(Dialled::Host(host))
+            }
+            Target::Origin => Err(Problem::Malformed("the request target is not absolute")),
+        }
     }
 
     /// Reads the body; answers with its place and the bytes of the whole request.

@@ -21,10 +21,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
+use super::authority::Authority;
+use super::forward::TLS_PORT;
 use super::handle::{self, Message};
 use super::head::{HeaderView, Seen};
 use super::reply::{Problem, Reply};
 use super::route::host_name;
+use super::serve::Door;
 use super::worker::Worker;
 use crate::config::Limits;
 use crate::deliver::grammar::Framing;
@@ -42,15 +45,21 @@ pub(crate) async fn serve(
     peer: IpAddr,
     worker: Arc<Worker>,
     limits: Limits,
+    door: Door,
 ) {
     let activity = Arc::new(Activity::default());
     let service = service_fn({
         let (worker, activity) = (Arc::clone(&worker), Arc::clone(&activity));
+        let inside: Option<Arc<str>> = match door {
+            Door::Inside(host) => Some(host.into()),
+            Door::Gateway | Door::Forward => None,
+        };
         move |request| {
             let (worker, activity) = (Arc::clone(&worker), activity.enter());
+            let inside = inside.clone();
             async move {
                 let is_head = request.method() == http::Method::HEAD;
-                let mut reply = request_in(&worker, peer, request).await;
+                let mut reply = request_in(&worker, peer, request, inside).await;
                 if is_head {
                     reply.body.clear();
                 }
@@ -121,7 +130,12 @@ impl Drop for Entered {
     }
 }
 
-async fn request_in(worker: &Worker, peer: IpAddr, request: Request<Incoming>) -> Reply {
+async fn request_in(
+    worker: &Worker,
+    peer: IpAddr,
+    request: Request<Incoming>,
+    inside: Option<Arc<str>>,
+) -> Reply {
     let current = worker.live.current();
     let limits = &current.generation.config.limits;
     let (parts, mut body) = request.into_parts();
@@ -129,7 +143,7 @@ async fn request_in(worker: &Worker, peer: IpAddr, request: Request<Incoming>) -
         worker.live.metrics.refused(problem.status());
         Reply::problem(&problem)
     };
-    let framing = match check_head(&parts, &body, limits) {
+    let framing = match check_head(&parts, &body, limits, inside.as_deref()) {
         Ok(framing) => framing,
         Err(problem) => return refuse(problem),
     };
@@ -137,6 +151,7 @@ async fn request_in(worker: &Worker, peer: IpAddr, request: Request<Incoming>) -
         parts,
         framing,
         body: Vec::new(),
+        inside,
     };
     let admitted = match whole.with(|seen, _| handle::admit(&current, seen)) {
         Ok(admitted) => admitted,
@@ -176,6 +191,7 @@ fn check_head(
     parts: &http::request::Parts,
     body: &Incoming,
     limits: &Limits,
+    inside: Option<&str>,
 ) -> Result<Framing, Problem> {
     let uri = &parts.uri;
     let target = uri.path_and_query().map_or("", |target| target.as_str());
@@ -196,6 +212,14 @@ fn check_head(
         .as_str();
     if host_name(authority).is_none() {
         return Err(Problem::Malformed("the :authority is not a host"));
+    }
+    if let Some(host) = inside {
+        let at = Authority::parse(host);
+        if !at.is_some_and(|at| at.is_named_by(authority, TLS_PORT)) {
+            return Err(Problem::Malformed(
+                "the :authority is not the tunnel's host",
+            ));
+        }
     }
     let same =
         |host: &http::HeaderValue| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
@@ -225,6 +249,8 @@ struct Whole {
     parts: http::request::Parts,
     framing: Framing,
     body: Vec<u8>,
+    /// The host of the tunnel it came through.
+    inside: Option<Arc<str>>,
 }
 
 impl Message for Whole {
@@ -251,6 +277,7 @@ impl Message for Whole {
                 .unwrap_or(""),
             headers: &headers,
             framing: self.framing,
+            dialled: self.inside.as_deref(),
         };
         f(&seen, &self.body)
     }

@@ -12,9 +12,10 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
+use super::forward::Forward;
 use super::route::Routes;
 use crate::config::Config;
-use crate::deliver::Upstream;
+use crate::deliver::{Egress, Guard, Upstream};
 use crate::scrub::Scrubber;
 use crate::telemetry::{self, Metrics, VendorMetrics};
 use crate::tls;
@@ -69,7 +70,8 @@ pub struct Current {
     pub generation: Generation,
     pub(crate) routes: Routes,
     pub(crate) metrics: Vec<VendorMetrics>,
-    pub(crate) client_tls: Arc<rustls::ClientConfig>,
+    pub(crate) egress: Arc<Egress>,
+    pub(crate) forward: Option<Forward>,
     pub(crate) server_tls: Option<Arc<rustls::ServerConfig>>,
     upstreams: HashMap<Box<str>, Upstream>,
 }
@@ -106,6 +108,11 @@ impl Current {
         if roots == 0 {
             telemetry::no_roots();
         }
+        let forward = config
+            .forward
+            .as_ref()
+            .map(|told| Forward::build(told, &routes, generation.scrubber.vendors()))
+            .transpose()?;
         let server_tls = config
             .gateway
             .tls
@@ -116,7 +123,11 @@ impl Current {
         Ok(Self {
             routes,
             metrics: metrics.resolve(generation.scrubber.vendors()),
-            client_tls,
+            egress: Arc::new(Egress {
+                tls: client_tls,
+                guard: guard(config),
+            }),
+            forward,
             server_tls,
             upstreams,
             generation,
@@ -216,6 +227,17 @@ impl Live {
     }
 }
 
+/// What a host that a client chose may lead to.
+fn guard(config: &Config) -> Guard {
+    let forward = config.forward.as_ref();
+    let forwards = forward.map_or(&[][..], |forward| &forward.listen);
+    let own = config.gateway.listen.iter().chain(forwards);
+    Guard {
+        allowed: forward.map_or(&[][..], |f| &f.private_networks).into(),
+        own: own.chain([&config.admin.listen]).copied().collect(),
+    }
+}
+
 fn note_time(metrics: &Metrics) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     metrics
@@ -226,6 +248,10 @@ fn note_time(metrics: &Metrics) {
 fn note_restarts(old: &Config, new: &Config) {
     if old.gateway.listen != new.gateway.listen {
         telemetry::reload_needs_restart("gateway.listen");
+    }
+    let forward = |config: &Config| config.forward.as_ref().map(|f| f.listen.clone());
+    if forward(old) != forward(new) {
+        telemetry::reload_needs_restart("forward.listen");
     }
     if old.admin.listen != new.admin.listen || old.admin.token_file != new.admin.token_file {
         telemetry::reload_needs_restart("admin");

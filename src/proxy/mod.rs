@@ -4,9 +4,11 @@
 //! `scrub` and `encode` (the engine, called in `handle`), `deliver`, `account` (`handle`). Nothing
 //! here looks into a body; what leaves is a `CleanRequest`, which only the engine makes.
 
+mod authority;
 mod budget;
 mod client_addr;
 mod cors;
+mod forward;
 mod handle;
 mod head;
 mod http1;
@@ -16,9 +18,12 @@ mod proxy_protocol;
 mod reply;
 mod route;
 mod serve;
+mod tunnel;
+pub mod users;
 mod watch;
 mod worker;
 
+pub use forward::ca_names;
 pub use live::{BoxError, Current, Generation, Live, Loader};
 pub use serve::{Handle, Server};
 pub use watch::Stamps;

@@ -27,6 +27,10 @@ pub(crate) enum Problem {
     Malformed(&'static str),
     /// The body, query or a header cannot be decoded.
     Decode(DecodeError),
+    /// The forward proxy does not go to this host and port.
+    Host,
+    /// The forward proxy asks who it is.
+    ProxyAuth,
     /// The origin is not in `allowed_origins`.
     Origin,
     /// The project is not one of the route's.
@@ -73,6 +77,18 @@ impl Problem {
         match self {
             Self::Malformed(detail) => fixed(400, "malformed", "Malformed request", *detail),
             Self::Decode(error) => decode_words(*error),
+            Self::Host => fixed(
+                403,
+                "host-not-allowed",
+                "Host not allowed",
+                "the forward proxy does not go to this host and port",
+            ),
+            Self::ProxyAuth => fixed(
+                407,
+                "proxy-authentication",
+                "Proxy authentication required",
+                "the forward proxy asks for a name and a password",
+            ),
             Self::Origin => fixed(
                 403,
                 "origin-not-allowed",
@@ -249,6 +265,12 @@ impl Reply {
         reply.set("cache-control", "no-store");
         if let Problem::Method(methods) = problem {
             reply.set("allow", methods.clone());
+        }
+        if status == 407 {
+            reply.set(
+                "proxy-authenticate",
+                "Basic realm=\"tamis\", charset=\"UTF-8\"",
+            );
         }
         if status == 503 {
             reply.set("retry-after", "5");

@@ -137,6 +137,12 @@ impl Routes {
         simple.or(other).map(|(at, route)| place(at, route))
     }
 
+    /// All routes of a vendor, in the order of the configuration.
+    pub(crate) fn of_vendor(&self, vendor: usize) -> impl Iterator<Item = (usize, &Route)> {
+        let all = self.list.iter().enumerate();
+        all.filter(move |(_, route)| route.vendor == vendor)
+    }
+
     /// A route by its index.
     pub(crate) fn get(&self, at: usize) -> Option<&Route> {
         self.list.get(at)

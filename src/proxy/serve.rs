@@ -30,6 +30,17 @@ const BACKLOG: i32 = 4096;
 /// Connections beyond the limit that are told so at once; more are just closed.
 const TOLD: usize = 256;
 
+/// Which listener a connection came to.
+#[derive(Clone)]
+pub(crate) enum Door {
+    /// The gateway.
+    Gateway,
+    /// The forward proxy.
+    Forward,
+    /// A terminated tunnel to this host, in lower case.
+    Inside(Box<str>),
+}
+
 /// Starts the gateway.
 pub struct Server;
 
@@ -37,6 +48,8 @@ pub struct Server;
 pub struct Handle {
     /// Where it listens, with the ports that the system chose.
     pub addrs: Vec<SocketAddr>,
+    /// The same for the forward proxy.
+    pub forward_addrs: Vec<SocketAddr>,
     live: Arc<Live>,
     threads: Vec<JoinHandle<usize>>,
 }
@@ -51,11 +64,13 @@ impl Server {
         };
         let current = live.current();
         let gateway = &current.generation.config.gateway;
-        let mut addrs = Vec::new();
-        let mut sockets: Vec<Vec<std::net::TcpListener>> = Vec::new();
+        let forward = current.generation.config.forward.as_ref();
+        let (mut addrs, mut forward_addrs) = (Vec::new(), Vec::new());
+        let mut sockets: Vec<Vec<(std::net::TcpListener, Door)>> = Vec::new();
         sockets.resize_with(workers, Vec::new);
-        for wanted in &gateway.listen {
-            let mut addr = *wanted;
+        let gateways = gateway.listen.iter().map(|at| (*at, Door::Gateway));
+        let forwards = forward.into_iter().flat_map(|forward| &forward.listen);
+        for (mut addr, door) in gateways.chain(forwards.map(|at| (*at, Door::Forward))) {
             if addr.port() != 0 {
                 // Shared ports would let a second server steal half of the connections.
                 drop(bind(addr, false)?);
@@ -63,10 +78,15 @@ impl Server {
             for of_worker in &mut sockets {
                 let listener = bind(addr, true)?;
                 addr = listener.local_addr()?;
-                of_worker.push(listener);
+                of_worker.push((listener, door.clone()));
             }
-            telemetry::listening("gateway", addr, gateway.tls.is_some());
-            addrs.push(addr);
+            if matches!(door, Door::Forward) {
+                telemetry::listening("forward", addr, false);
+                forward_addrs.push(addr);
+            } else {
+                telemetry::listening("gateway", addr, gateway.tls.is_some());
+                addrs.push(addr);
+            }
         }
         let mut threads = Vec::new();
         for (at, listeners) in sockets.into_iter().enumerate() {
@@ -86,6 +106,7 @@ impl Server {
         }
         Ok(Handle {
             addrs,
+            forward_addrs,
             live: Arc::clone(live),
             threads,
         })
@@ -135,13 +156,13 @@ fn open(addr: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
 }
 
 /// One thread's life; answers with the connections left at its end.
-async fn work(live: Arc<Live>, listeners: Vec<std::net::TcpListener>) -> usize {
+async fn work(live: Arc<Live>, listeners: Vec<(std::net::TcpListener, Door)>) -> usize {
     let worker = Arc::new(Worker::new(live));
     let tracker = TaskTracker::new();
-    for listener in listeners {
+    for (listener, door) in listeners {
         match TcpListener::from_std(listener) {
             Ok(listener) => {
-                let accepting = accept(listener, Arc::clone(&worker), tracker.clone());
+                let accepting = accept(listener, Arc::clone(&worker), tracker.clone(), door);
                 tracker.spawn(accepting);
             }
             Err(error) => telemetry::accept_failed(&error),
@@ -164,7 +185,7 @@ async fn work(live: Arc<Live>, listeners: Vec<std::net::TcpListener>) -> usize {
     tracker.len()
 }
 
-async fn accept(listener: TcpListener, worker: Arc<Worker>, tracker: TaskTracker) {
+async fn accept(listener: TcpListener, worker: Arc<Worker>, tracker: TaskTracker, door: Door) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -172,7 +193,12 @@ async fn accept(listener: TcpListener, worker: Arc<Worker>, tracker: TaskTracker
         };
         match accepted {
             Ok((tcp, peer)) => {
-                tracker.spawn(connection(tcp, peer.ip(), Arc::clone(&worker)));
+                tracker.spawn(connection(
+                    tcp,
+                    peer.ip(),
+                    Arc::clone(&worker),
+                    door.clone(),
+                ));
             }
             Err(error) => {
                 // No more descriptors: the next try would fail at once as well.
@@ -187,7 +213,12 @@ async fn accept(listener: TcpListener, worker: Arc<Worker>, tracker: TaskTracker
         let Poll::Ready(Ok((tcp, peer))) = listener.poll_accept(&mut cx) else {
             return;
         };
-        tracker.spawn(connection(tcp, peer.ip(), Arc::clone(&worker)));
+        tracker.spawn(connection(
+            tcp,
+            peer.ip(),
+            Arc::clone(&worker),
+            door.clone(),
+        ));
     }
 }
 
@@ -213,14 +244,18 @@ impl Drop for Permit {
     }
 }
 
-async fn connection(mut tcp: TcpStream, mut peer: IpAddr, worker: Arc<Worker>) {
+async fn connection(mut tcp: TcpStream, mut peer: IpAddr, worker: Arc<Worker>, door: Door) {
     let (_permit, before) = Permit::take(&worker);
     let (limits, tls, trusted) = {
         let current = worker.live.current();
         let config = &current.generation.config;
         let is_peer = |net: &ipnet::IpNet| net.contains(&peer.to_canonical());
         let trusted = config.gateway.trusted_proxies.iter().any(is_peer);
-        (config.limits.clone(), current.server_tls.clone(), trusted)
+        let tls = match door {
+            Door::Gateway => current.server_tls.clone(),
+            Door::Forward | Door::Inside(_) => None,
+        };
+        (config.limits.clone(), tls, trusted)
     };
     let deadline = Instant::now() + limits.header_timeout;
     let _ = tcp.set_nodelay(true);
@@ -247,9 +282,9 @@ async fn connection(mut tcp: TcpStream, mut peer: IpAddr, worker: Arc<Worker>) {
         }
     };
     if io.has_alpn(b"h2") {
-        http2::serve(io, Vec::new(), peer, worker, limits).await;
+        http2::serve(io, Vec::new(), peer, worker, limits, door).await;
     } else {
-        http1::serve(io, peer, worker, limits, deadline).await;
+        http1::serve(io, peer, worker, limits, deadline, door).await;
     }
 }
 

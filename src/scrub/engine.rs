@@ -278,7 +278,10 @@ impl Judge<'_, '_> {
     }
 
     /// A coding that no header declares is taken off and put on again.
-    #[expect(clippy::too_many_arguments, reason = "those of `layers`, and the coding")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "those of `layers`, and the coding"
+    )]
     fn sniffed(
         &mut self,
         coding: Coding,

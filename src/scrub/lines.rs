@@ -193,7 +193,10 @@ impl Judge<'_, '_> {
         let Some(name) = plan.place().and_then(|place| place.checksum.as_deref()) else {
             return Ok(());
         };
-        if !out.split('&').any(|pair| pair.split('=').next() == Some(name)) {
+        if !out
+            .split('&')
+            .any(|pair| pair.split('=').next() == Some(name))
+        {
             return Ok(());
         }
         let salt = self

@@ -105,6 +105,14 @@ pub fn no_roots() {
     );
 }
 
+/// Catalogued hosts for which clients will not believe the local CA.
+pub fn ca_too_narrow(hosts: &str) {
+    tracing::warn!(
+        hosts,
+        "the forward proxy's CA may not sign for these catalogued hosts: make a new one (`tamis ca new`)"
+    );
+}
+
 /// The operating system gives no more sockets.
 pub fn accept_failed(error: &std::io::Error) {
     tracing::warn!(kind = %error.kind(), code = error.raw_os_error(), "accept failed");

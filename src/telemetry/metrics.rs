@@ -54,6 +54,39 @@ impl Outcome {
     ];
 }
 
+/// What became of a client that came to the forward proxy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Entry {
+    /// An absolute target to a catalogued host.
+    Absolute,
+    /// A `CONNECT` to a catalogued host, its TLS terminated.
+    Terminated,
+    /// A `CONNECT` to another host, handed through unseen.
+    Tunnelled,
+    /// Host, port or head not allowed.
+    Refused,
+    /// No or wrong credentials.
+    Unauthenticated,
+    /// No TLS in the tunnel, for another host, or the client did not trust the CA.
+    HandshakeFailed,
+    /// Another host that could not be reached.
+    Unreachable,
+}
+
+impl Entry {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Absolute => "absolute",
+            Self::Terminated => "terminated",
+            Self::Tunnelled => "tunnelled",
+            Self::Refused => "refused",
+            Self::Unauthenticated => "unauthenticated",
+            Self::HandshakeFailed => "handshake_failed",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
 /// All metrics of the process.
 pub struct Metrics {
     registry: Registry,
@@ -66,10 +99,15 @@ pub struct Metrics {
     refused: Counters,
     reloads: Counters,
     upstream_errors: Counters,
+    forward: Counters,
     /// Bytes of bodies that came in.
     pub bytes_in: Counter,
     /// Bytes of bodies that went to vendors.
     pub bytes_out: Counter,
+    /// Bytes of tunnels to other hosts, from clients.
+    pub tunnel_out: Counter,
+    /// The same, to clients.
+    pub tunnel_in: Counter,
     /// Open connections.
     pub connections: Gauge,
     /// Connections' tasks that panicked.
@@ -125,14 +163,18 @@ impl Metrics {
             refused: Family::new_with_constructor(Counter::default),
             reloads: Family::new_with_constructor(Counter::default),
             upstream_errors: Family::new_with_constructor(Counter::default),
+            forward: Family::new_with_constructor(Counter::default),
             bytes_in: Counter::default(),
             bytes_out: Counter::default(),
+            tunnel_out: Counter::default(),
+            tunnel_in: Counter::default(),
             connections: Gauge::default(),
             panics: Counter::default(),
             config_loaded: Gauge::default(),
             registry: Registry::default(),
         };
         let bytes = Counters::new_with_constructor(Counter::default);
+        let tunnel = Counters::new_with_constructor(Counter::default);
         registry.register(
             "requests",
             "Requests by what became of them",
@@ -191,6 +233,17 @@ impl Metrics {
             "Deliveries that failed, by kind",
             metrics.upstream_errors.clone(),
         );
+        registry.register(
+            "forward",
+            "Clients of the forward proxy by what became of them",
+            metrics.forward.clone(),
+        );
+        registry.register_with_unit(
+            "tunnel",
+            "Bytes of tunnels to other hosts",
+            Unit::Bytes,
+            tunnel.clone(),
+        );
         registry.register("panics", "Tasks that panicked", metrics.panics.clone());
         registry.register_with_unit(
             "config_loaded_timestamp",
@@ -203,12 +256,16 @@ impl Metrics {
             "The program",
             Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
         );
-        let direction = |name: &str| bytes.get_or_create_owned(&vec![("direction", name.into())]);
-        let (bytes_in, bytes_out) = (direction("in"), direction("out"));
+        let direction =
+            |of: &Counters, name: &str| of.get_or_create_owned(&vec![("direction", name.into())]);
+        let (bytes_in, bytes_out) = (direction(&bytes, "in"), direction(&bytes, "out"));
+        let (tunnel_in, tunnel_out) = (direction(&tunnel, "in"), direction(&tunnel, "out"));
         Self {
             registry,
             bytes_in,
             bytes_out,
+            tunnel_in,
+            tunnel_out,
             ..metrics
         }
     }
@@ -239,6 +296,12 @@ impl Metrics {
         if status >= 400 {
             self.refused(status);
         }
+    }
+
+    /// Counts a client of the forward proxy.
+    pub fn entry(&self, entry: Entry) {
+        let labels = vec![("outcome", entry.name().to_owned())];
+        self.forward.get_or_create(&labels).inc();
     }
 
     /// Counts a delivery that failed.

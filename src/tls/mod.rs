@@ -1,13 +1,15 @@
-//! Server certificates, the roots that upstreams are checked against, and a stream that is plain
+//! Server certificates, the local CA, the roots that upstreams are checked against, and a stream that is plain
 //! or TLS.
 //!
 //! Invariant: verification of upstreams cannot be turned off; TLS below 1.2 is not spoken. The only
 //! cryptography provider is aws-lc-rs.
 
+mod ca;
 mod client;
 mod server;
 mod stream;
 
+pub use ca::{Authority, CaInfo, NewCa, new_ca};
 pub use client::client_config;
 pub use server::server_config;
 pub use stream::Stream;
@@ -27,6 +29,15 @@ pub enum TlsError {
         /// The certificate's file.
         file: String,
     },
+    /// A certificate that may not sign others.
+    #[error("{file}: not the certificate of a CA")]
+    NotCa {
+        /// The file.
+        file: String,
+    },
+    /// A certificate cannot be made: a host that is no DNS name, or no randomness.
+    #[error("a certificate cannot be made")]
+    Mint,
     /// The cryptography provider lacks a protocol version.
     #[error("the cryptography provider does not support TLS 1.2 and 1.3")]
     Provider,

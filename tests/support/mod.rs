@@ -21,9 +21,7 @@ use std::sync::Arc;
 
 use tamis::catalog::Found;
 use tamis::policy::CompiledPolicy;
-use tamis::scrub::{
-    CleanRequest, RawRequest, Refusal, Scratch, Scrubber, Verdict, real_target,
-};
+use tamis::scrub::{CleanRequest, RawRequest, Refusal, Scratch, Scrubber, Verdict, real_target};
 use tamis::sensitive::SecretKey;
 
 /// A scrubber for the built-in vendors under a policy's text.
