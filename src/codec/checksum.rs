@@ -110,7 +110,13 @@ mod tests {
                 assert_eq!(how, Summed { decoded, upper });
                 assert_eq!(renew(&query, "sum", b"salt", how).unwrap(), query);
                 let other = renew("a=2&sum=x", "sum", b"salt", how).unwrap();
-                assert_eq!(verify(&other, "sum", b"salt"), Some(Summed { decoded: false, upper }));
+                assert_eq!(
+                    verify(&other, "sum", b"salt"),
+                    Some(Summed {
+                        decoded: false,
+                        upper
+                    })
+                );
             }
         }
     }

@@ -350,8 +350,8 @@ impl Judge<'_, '_> {
     ) -> Option<Turn> {
         let plan = self.plan;
         let globs = &plan.place()?.alternating;
-        let listed = matches!(unfold, Unfold::Params(_))
-            && globs.iter().any(|glob| glob_match(glob, key));
+        let listed =
+            matches!(unfold, Unfold::Params(_)) && globs.iter().any(|glob| glob_match(glob, key));
         let waiting = turns.0.take().filter(|_| listed);
         if !listed {
             return None;
