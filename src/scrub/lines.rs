@@ -243,10 +243,10 @@ mod tests {
     use std::sync::Arc;
 
     use crate::catalog::{Found, load};
-    use crate::codec::lz64;
+    use crate::codec::{checksum, lz64};
     use crate::policy::CompiledPolicy;
     use crate::scrub::{RawRequest, Scratch, Scrubber, Verdict};
-    use crate::sensitive::SecretKey;
+    use crate::sensitive::{SecretKey, SecretText};
 
     const VENDOR: &str = r#"
         name = "acme"
@@ -258,6 +258,7 @@ mod tests {
         formats.lz = { types = ["*"], layers = ["form:data", "lz64?", "base64?", "json"] }
         params.ctx = { layers = ["base64url", "json"] }
         params.more = { layers = ["json"] }
+        params.deep = { layers = ["percent?", "base64?", "json"] }
         [defaults.collect]
         methods = ["GET", "POST"]
         event_name = "$query.en"
@@ -287,13 +288,21 @@ mod tests {
         body = ["lz"]
         events = ["."]
         [[endpoint]]
+        paths = ["/turns"]
+        kind = "collect"
+        body = ["lines"]
+        events = ["$query"]
+        alternating = ["$query.k*"]
+        checksum = "$query.sum"
+        params = ["deep"]
+        [[endpoint]]
         paths = ["/eval/:env/:ctx"]
         kind = "query"
         methods = ["GET"]
         params = ["ctx"]
         [fields]
         plain = ["$query.en", "$query.z", "$path.env"]
-        "user.contact.email" = ["$query.mail", "mail", "$path.ctx.mail", "$query.more.mail"]
+        "user.contact.email" = ["$query.mail", "mail", "$path.ctx.mail", "$query.more.mail", "$query.deep.mail", "$query.k1.box"]
         "user.unique_id" = ["$query._id"]
     "#;
 
@@ -318,6 +327,10 @@ mod tests {
 
     /// What leaves (target, headers, body), `answered`, or the refusal; and events in and out.
     fn send(target: &str, body: &[u8]) -> (String, u32, u32) {
+        send_salted(target, body, true)
+    }
+
+    fn send_salted(target: &str, body: &[u8], salted: bool) -> (String, u32, u32) {
         let vendor = load::load("acme.toml", VENDOR)
             .unwrap_or_else(|d| panic!("{d}"))
             .0;
@@ -337,6 +350,13 @@ mod tests {
             vec![Arc::new(vendor)],
             &SecretKey::new([7; 32]),
         );
+        let salt = SecretText::new(b"salt".to_vec());
+        let salts = if salted {
+            vec![("acme".to_owned(), salt)]
+        } else {
+            Vec::new()
+        };
+        let scrubber = scrubber.with_salts(salts);
         let raw = RawRequest {
             vendor: 0,
             endpoint,
@@ -405,6 +425,67 @@ mod tests {
             "/lines?more=%7B%22a%22%3A1%7D x-quiet=*"
         );
     }
+
+    #[test]
+    fn names_and_values_take_turns() {
+        let took = |query: &str| leaves(&format!("/turns?{query}"), "");
+        assert_eq!(
+            took("a=1&k0=plan&k0=pro&k1=box&k1=b&k0=email&k0=x%40y.example&k0=n&k0="),
+            "/turns?a=1&k0=plan&k0=pro&k0=n&k0="
+        );
+        // A value that does not follow its name is a name; names are searched as keys are.
+        assert_eq!(
+            took("k1=box&b=1&k1=box&k1=c&k0=tail"),
+            "/turns?k1=box&b=1&k0=tail"
+        );
+        assert_eq!(took("k0=a%40b.example&k0=1"), "/turns?k0=%5Bemail%5D&k0=1");
+    }
+
+    #[test]
+    fn what_is_escaped_twice_is_escaped_twice_again() {
+        // {"mail":"b","a":1} and {"a":1}
+        let target = "/turns?deep=eyJtYWlsIjoiYiIsImEiOjF9";
+        assert_eq!(
+            leaves(target, ""),
+            "/turns?deep=eyJhIjoxfQ%253D%253D".replace("%253D", "%3D")
+        );
+        let target = "/turns?deep=eyJtYWlsIjoiYiIsImEiOjEwfQ%253D%253D";
+        assert_eq!(leaves(target, ""), "/turns?deep=eyJhIjoxMH0%253D");
+    }
+
+    #[test]
+    fn checksums_are_renewed_only_where_they_were_right() {
+        let sum = |rest: &str| {
+            let how = format!("{rest}&sum=x");
+            let made = checksum::renew(
+                &how,
+                "sum",
+                b"salt",
+                checksum::verify(KNOWN, "sum", b"salt").unwrap(),
+            );
+            made.unwrap()
+        };
+        let signed = sum("mail=b&a=1");
+        assert_eq!(
+            leaves(&format!("/turns?{signed}"), ""),
+            format!("/turns?{}", sum("a=1"))
+        );
+        // Nothing changes: no salt is needed.
+        let plain = sum("a=1");
+        assert_eq!(
+            send_salted(&format!("/turns?{plain}"), b"", false).0,
+            format!("/turns?{plain}")
+        );
+        assert!(
+            send_salted(&format!("/turns?{signed}"), b"", false)
+                .0
+                .contains("Salt")
+        );
+        assert!(leaves(&format!("/turns?{signed}0"), "").contains("Corrupt"));
+    }
+
+    /// `a=1` with its sum under the salt `salt`.
+    const KNOWN: &str = "a=1&sum=a292a043b123743eee0da0554afded62c1cc371a8e093504618bf5207f03b1e2";
 
     #[test]
     fn broken_lines_are_refused() {

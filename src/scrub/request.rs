@@ -453,7 +453,11 @@ impl Judge<'_, '_> {
                 self.header_as_it_came(name, value)?
             } else if listed(&place.judged_headers) {
                 let single = self.single("$header", name, value)?;
-                single.text.filter(|_| single.explicit)
+                // Of an agent of which nothing may be said none is sent: this one is a robot's.
+                let robot = name == "user-agent" && !value.contains("(compatible)");
+                single
+                    .text
+                    .filter(|text| single.explicit && !(robot && text == "Mozilla/5.0 (compatible)"))
             } else {
                 match name {
                     "accept" => Some(value.to_owned()).filter(|v| is_media_ranges(v)),
