@@ -17,7 +17,7 @@ use super::load::{Named, Shared};
 use super::pairs::{Pairs, read_pairs};
 use super::words::{boxes, check_word, read_url, selectors};
 use super::{
-    Answer, BodyFormat, Copied, Endpoint, EventRoot, Kind, ParamFormat, PathPattern, PathSegment,
+    Answer, BodyFormat, Copied, Endpoint, EventRoot, Kind, Locator, ParamFormat, PathPattern, PathSegment,
     Set, words,
 };
 
@@ -47,11 +47,13 @@ pub(super) fn read_endpoint(
     let upstream_path = t.str("upstream_path", d);
     if let Some(path) = &upstream_path {
         // The vendor's own path may end in a slash, which a pattern writes as `/?`.
-        let value = path.value.strip_suffix('/').unwrap_or(path.value);
+        let value = path.value.strip_suffix('/').filter(|rest| !rest.is_empty());
+        let value = value.unwrap_or(path.value);
         let span = path.span.clone();
         let pattern = words::path(&Spanned { value, span }, d);
         check_names(pattern.as_ref(), paths.as_deref(), &path.span, d);
     }
+    let locator = t.table("locator", d).and_then(|t| read_locator(t, d));
     let own = Common::read(&t, shared, d);
     let fields = t.table("fields", d);
     let fields = fields.map_or_else(Box::default, |t| read_fields(&t, d));
@@ -74,6 +76,7 @@ pub(super) fn read_endpoint(
         paths: paths?,
         upstream: all.upstream,
         upstream_path: upstream_path.map(|path| path.value.into()),
+        locator,
         bodies: all.body.unwrap_or_default(),
         params: all.params.unwrap_or_default(),
         query_event: all
@@ -364,6 +367,30 @@ fn read_copies(t: &Table<'_>, d: &mut Diagnostics) -> Box<[Copied]> {
         }
     }
     copies.into()
+}
+
+/// `{ field = "$envelope.dsn", path = "/api/:project/envelope/" }`.
+fn read_locator(t: Table<'_>, d: &mut Diagnostics) -> Option<Locator> {
+    let field = t.required_str("field", d);
+    let path = t.required_str("path", d);
+    t.finish(d);
+    let (field, path) = (field?, path?);
+    let member = field.value.strip_prefix("$envelope.");
+    let member = member.filter(|member| !member.is_empty() && !member.contains(['.', '[', '*']));
+    if member.is_none() {
+        let message = "the place is a member of the envelope's headers: `$envelope.name`";
+        d.push(Diagnostic::error("bad-locator", message, field.span));
+    }
+    let parts = path.value.split_once(":project");
+    if parts.is_none() || !path.value.starts_with('/') {
+        let message = "the path begins with `/` and holds `:project`";
+        d.push(Diagnostic::error("bad-locator", message, path.span));
+    }
+    let (before, behind) = parts?;
+    Some(Locator {
+        member: member?.into(),
+        path: (before.into(), behind.into()),
+    })
 }
 
 fn read_answer(t: Table<'_>, d: &mut Diagnostics) -> Option<Answer> {

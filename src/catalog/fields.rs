@@ -1,7 +1,7 @@
 //! Reads the fields of a catalog: `[fields]`, `set`, `replace`.
 //!
 //! `[fields]` lists selectors under their category, under `protocol` (kept whatever a policy's
-//! `unlisted` says) or under `plain` (known, about nobody). The order of the file is kept, since the
+//! `unlisted` says), `issued` (the same, given out by the vendor) or under `plain` (known, about nobody). The order of the file is kept, since the
 //! first selector that matches decides; a selector stands in one place only.
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -13,7 +13,8 @@ use super::{Field, Set, words};
 pub(super) fn read_fields(t: &Table<'_>, d: &mut Diagnostics) -> Box<[Field]> {
     let mut fields: Vec<Field> = Vec::new();
     for (key, value) in t.entries() {
-        let protocol = key.value == "protocol";
+        let issued = key.value == "issued";
+        let protocol = key.value == "protocol" || issued;
         let category = if protocol || key.value == "plain" {
             None
         } else {
@@ -31,6 +32,7 @@ pub(super) fn read_fields(t: &Table<'_>, d: &mut Diagnostics) -> Box<[Field]> {
                     selector,
                     category,
                     protocol,
+                    issued,
                 });
                 continue;
             };

@@ -59,6 +59,7 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
     let id_prefixes = boxes(&t.str_list("id_prefixes", d));
     let guide = read_guide(&t, d);
     let project = selectors(&t.str_list("project", d), d);
+    let positional = selectors(&t.str_list("positional", d), d);
     let quotes = t.bool("quotes", d).is_some_and(|v| v.value);
     let forward_param = t.str("forward_param", d).map(|v| v.value.into());
     let mut included = read_includes(&t, d);
@@ -93,6 +94,7 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
         guide,
         fields,
         project,
+        positional,
         quotes,
         forward_param,
         endpoints: endpoints.map(|(_, endpoint)| endpoint).collect(),

@@ -44,6 +44,8 @@ pub struct Vendor {
     /// Where the project token or write key stands; `$query.token`, `properties.token`,
     /// `$header.authorization`.
     pub project: Box<[Selector]>,
+    /// Lists whose elements are told by their position: what goes leaves a placeholder.
+    pub positional: Box<[Selector]>,
     /// Whether texts of its events quote what stands in other fields: names and ids that rules take
     /// away are then looked for in the rest of the document.
     pub quotes: bool,
@@ -62,6 +64,9 @@ pub struct Field {
     pub category: Option<DataCategory>,
     /// Kept even under `unlisted = "drop"`, still scanned.
     pub protocol: bool,
+    /// Given out by the vendor (a project's number, a public key): a value of such a form is not
+    /// scanned.
+    pub issued: bool,
 }
 
 /// Method + path at a vendor.
@@ -80,6 +85,8 @@ pub struct Endpoint {
     pub upstream: Option<Box<str>>,
     /// Another path at that upstream; holds only while the vendor's upstream is not overridden.
     pub upstream_path: Option<Box<str>>,
+    /// The path is told by a URL in the headers of an envelope.
+    pub locator: Option<Locator>,
     /// The ways a body may come, tried in order of their content types.
     pub bodies: Box<[BodyFormat]>,
     /// How the values of certain query parameters (or form fields) unfold: `data`.
@@ -110,6 +117,15 @@ pub struct Endpoint {
     pub answer_headers: Box<[Box<str>]>,
     /// The vendor's success answers, for a body of which nothing was left; first match.
     pub answers: Box<[Answer]>,
+}
+
+/// A URL in the body, `https://key@host/42`, tells the path; its host is ignored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Locator {
+    /// The member of the envelope's headers.
+    pub member: Box<str>,
+    /// The path, before and behind the project's number.
+    pub path: (Box<str>, Box<str>),
 }
 
 /// What an endpoint is for.

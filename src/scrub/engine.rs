@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use super::envelope::Inside;
 use super::fate::{Fate, Stop};
 use super::heard::Heard;
+use super::issued::locator;
 use super::memo::Memo;
 use super::paths::{NodeId, Paths, Source};
 use super::plan::{ClassMask, Plan, RuleId};
@@ -58,6 +59,8 @@ pub(super) struct Judge<'p, 's> {
     /// Encodings opened to reach the document that is being walked.
     pub(super) folds: usize,
     pub(super) body_limit: usize,
+    /// The project's number, where a URL in the body tells it.
+    pub(super) located: Option<String>,
     /// What this document says about its people.
     pub(super) heard: Heard,
     /// The part of the body that is being judged, where it has parts.
@@ -182,6 +185,7 @@ impl Judge<'_, '_> {
         if self.projects.is_empty() || token.is_empty() {
             return;
         }
+        let token = locator(token).map_or(token, |found| found.key);
         if self.projects.iter().any(|listed| listed == token) {
             self.project_seen = true;
         } else {

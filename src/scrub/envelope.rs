@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::engine::{Found, Judge, Level};
 use super::fate::{Fate, Stop};
+use super::issued::locator;
 use super::paths::{ROOT, Source};
 use super::plan::NO_RULE;
 use crate::action::Action;
@@ -42,6 +43,7 @@ impl Judge<'_, '_> {
     ) -> Result<Fate, Stop> {
         let head = envelope::line(bytes, 0);
         let mut at = head.end;
+        self.locate(slice(bytes, head.clone()))?;
         let Some(mut changed) = self.head("$envelope", cesu8, slice(bytes, head), out)? else {
             return Ok(Fate::Nothing);
         };
@@ -89,6 +91,24 @@ impl Judge<'_, '_> {
             (_, true) => Fate::Changed,
             (_, false) => Fate::Same,
         })
+    }
+
+    /// Reads the URL that tells the path, where the endpoint is one for any project.
+    fn locate(&mut self, head: &[u8]) -> Result<(), Stop> {
+        let plan = self.plan;
+        let Some(told) = plan.place().and_then(|place| place.locator.as_ref()) else {
+            return Ok(());
+        };
+        let text = std::str::from_utf8(head).map_err(|_| shape())?;
+        let mut tape = Tape::default();
+        json::lex(text, &mut tape).map_err(|_| shape())?;
+        let node = only(text, &tape, &told.member)?.and_then(|at| tape.node(at));
+        let node = node.filter(|n| n.kind == Kind::Str).ok_or_else(shape)?;
+        let mut url = String::new();
+        unescape_into(text.get(node.range()).unwrap_or(""), &mut url);
+        let found = locator(&url).ok_or_else(shape)?;
+        self.located = Some(found.project.to_owned());
+        Ok(())
     }
 
     /// Judges a header line and appends it; whether it changed, or `None` when nothing of it stays.

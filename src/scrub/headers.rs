@@ -149,6 +149,16 @@ pub(super) fn basic_user(value: &str) -> Option<String> {
     text.split(':').next().map(str::to_owned)
 }
 
+/// `key=value, key=value`, as some schemes write credentials; `None` for anything else.
+pub(super) fn auth_parameters(credentials: &str) -> Option<Vec<(&str, &str)>> {
+    let word = |w: &str| {
+        !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+    };
+    let parts = credentials.split(',').map(str::trim);
+    let pairs: Option<Vec<_>> = parts.map(|part| part.split_once('=')).collect();
+    pairs.filter(|pairs| pairs.len() > 1 && pairs.iter().all(|(key, _)| word(key)))
+}
+
 /// Whether credentials are a JSON web token: three parts, the first of which is a JSON object.
 pub(super) fn is_session(value: &str) -> bool {
     let token = value.rsplit(' ').next().unwrap_or("");

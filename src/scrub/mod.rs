@@ -10,6 +10,7 @@ mod fate;
 mod fields;
 mod headers;
 mod heard;
+mod issued;
 mod leaf;
 mod lines;
 mod memo;

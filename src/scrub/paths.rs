@@ -73,6 +73,10 @@ pub(super) struct PathNode {
     pub(super) category: Option<DataCategory>,
     pub(super) source: Source,
     pub(super) protocol: bool,
+    /// Given out by the vendor.
+    pub(super) issued: bool,
+    /// Of a list: what goes from it leaves a placeholder.
+    pub(super) positional: bool,
     /// A forced value: index into the endpoint's sets.
     pub(super) set: Option<u16>,
     pub(super) project: bool,
@@ -277,12 +281,14 @@ impl Paths {
                     let field = plan.fields.get(usize::from(*field));
                     if let Some(field) = field {
                         node.protocol |= field.protocol;
+                        node.issued |= field.issued;
                         known = known.or(Some((Source::Catalog, field.category)));
                     }
                 }
                 Watch::Rule(rule) => node.by_field.push(*rule),
                 Watch::Set(set) => node.set = node.set.or(Some(*set)),
                 Watch::Project => node.project = true,
+                Watch::Positional => node.positional = true,
             }
         }
         node.by_field.sort_unstable();
@@ -484,6 +490,8 @@ impl PathNode {
             category: None,
             source: Source::None,
             protocol: false,
+            issued: false,
+            positional: false,
             set: None,
             project: false,
             adds: SmallVec::new(),

@@ -32,6 +32,8 @@ pub(super) enum Watch {
     Set(u16),
     /// A place where the project token stands.
     Project,
+    /// A list whose elements are told by their position.
+    Positional,
 }
 
 /// See the module.
@@ -104,6 +106,9 @@ impl Plan {
             if let Ok(at) = u16::try_from(at) {
                 self.watched.push((Watch::Set(at), set.field.clone()));
             }
+        }
+        for selector in &self.vendor.positional {
+            self.watched.push((Watch::Positional, selector.clone()));
         }
         for selector in &self.vendor.project {
             self.watched.push((Watch::Project, selector.clone()));

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::engine::{Classes, Found, Judge, Level, encode};
 use super::fate::{Fate, Stop, Text};
 use super::headers::{
-    asks_for_privacy, basic_user, boundary, choose, content_coding, is_media_ranges, is_session,
+    asks_for_privacy, auth_parameters, basic_user, boundary, choose, content_coding, is_media_ranges, is_session,
     known_codings, quoted, visible,
 };
 use super::heard::Heard;
+use super::issued::is_issued;
 use super::memo::Memo;
 use super::paths::{Paths, ROOT, Source};
 use super::plan::{NO_RULE, Plan};
@@ -183,6 +184,7 @@ impl Scrubber {
             gpc: asks_for_privacy(raw),
             folds: 0,
             body_limit: raw.body_limit,
+            located: None,
             heard: Heard::default(),
             inside: None,
             boundary: None,
@@ -240,6 +242,16 @@ impl Judge<'_, '_> {
         {
             return Err(Stop::Refuse(Refusal::Project));
         }
+        let path = match (&place.locator, self.located.take()) {
+            (None, _) => path,
+            (Some(locator), Some(project)) => {
+                format!("{}{project}{}", locator.path.0, locator.path.1)
+            }
+            // To nobody in particular: to nobody.
+            (Some(_), None) => {
+                return Err(DecodeError::new(DecodeErrorKind::Shape, "envelope", 0).into());
+            }
+        };
         let emptied = self.report.events_in > 0 && self.report.events_out == 0;
         if !observe && (fate == Fate::Nothing || emptied) {
             return Ok(None);
@@ -479,10 +491,11 @@ impl Judge<'_, '_> {
     fn header_as_it_came(&mut self, name: &str, value: &str) -> Result<Option<String>, Stop> {
         let parent = self.paths.child(self.plan, ROOT, ROOT, "$header");
         let path = self.paths.child(self.plan, parent, parent, name);
-        if self.paths.get(path).project
-            && let Some(user) = basic_user(value)
-        {
-            self.project(&user);
+        // Without the scheme's name: credentials are expected here.
+        let credentials = value.split_once(' ').map_or(value, |(_, rest)| rest.trim());
+        if self.paths.get(path).project {
+            let user = basic_user(value);
+            self.project(user.as_deref().unwrap_or(credentials));
         }
         if is_session(value) {
             return Ok(None);
@@ -491,10 +504,21 @@ impl Judge<'_, '_> {
             protocol: true,
             ..self.found(path)
         };
-        // Without the scheme's name: credentials are expected here.
-        let credentials = value.split_once(' ').map_or(value, |(_, rest)| rest.trim());
-        let fate = self.inner(credentials, found, 0)?;
-        Ok((fate == Text::Keep).then(|| value.to_owned()))
+        let Some(parameters) = auth_parameters(credentials) else {
+            let fate = self.inner(credentials, found, 0)?;
+            return Ok((fate == Text::Keep).then(|| value.to_owned()));
+        };
+        // `key=…, version=7`: each is a text of its own.
+        for (key, text) in parameters {
+            let child = self.paths.child(self.plan, path, path, key);
+            if self.paths.get(child).project {
+                self.project(text);
+            }
+            if !is_issued(text) && self.inner(text, found, 0)? != Text::Keep {
+                return Ok(None);
+            }
+        }
+        Ok(Some(value.to_owned()))
     }
 }
 

@@ -4,6 +4,7 @@
 use super::Refusal;
 use super::engine::{Found, Judge, MAX_FOLDS};
 use super::fate::{Stop, Text};
+use super::issued::is_issued;
 use super::leaf::shown;
 use super::paths::{KeyOut, NodeId, Source};
 use super::plan::NO_RULE;
@@ -22,6 +23,10 @@ impl Judge<'_, '_> {
     ) -> Result<Text, Stop> {
         if found.project {
             self.project(text);
+        }
+        if found.protocol && self.paths.get(found.path).issued && is_issued(text) {
+            self.note(found, &Action::Keep, text, None);
+            return Ok(Text::Keep);
         }
         let mut holds = None;
         let mut spans = Spans::Unknown;

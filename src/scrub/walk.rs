@@ -55,6 +55,9 @@ enum Next {
     DropEvent,
 }
 
+/// What stands where an element went from a list whose elements are told by their position.
+const PLACEHOLDER: &[u8] = b"\"[removed]\"";
+
 impl Judge<'_, '_> {
     /// Judges all documents of a tape. `at` is the path of the text that holds them; `level` says
     /// whether events are looked for.
@@ -379,6 +382,13 @@ impl Judge<'_, '_> {
                 }
                 self.leaf(text, &node, edits, path)?
             }
+        };
+        let leaf = match leaf {
+            Leaf::Remove if !frame.object && self.paths.get(frame.path).positional => {
+                edits.replace(start..end, PLACEHOLDER);
+                Leaf::Edited
+            }
+            leaf => leaf,
         };
         self.paths.release(path);
         Ok(settle(leaf, frame, start..end, tape, edits))

@@ -44,6 +44,9 @@ pub(super) fn in_segment(segment: &str) -> bool {
     if segment.chars().any(char::is_control) {
         return true;
     }
+    if is_code_file(segment) {
+        return false;
+    }
     match Form::of(segment) {
         Form::Uuid { .. } | Form::Hex { .. } | Form::Email | Form::Phone => return true,
         Form::Digits | Form::Dotted | Form::Token => {}
@@ -52,6 +55,27 @@ pub(super) fn in_segment(segment: &str) -> bool {
         return false;
     }
     noun_with_number(segment) || digits_identify(segment) || tokens(segment).any(is_odd_token)
+}
+
+/// A file of the program itself, perhaps with line and column as in stack traces
+/// (`main.8f3a2b1c.js:12:345`): builds are told by the hash in its name.
+fn is_code_file(segment: &str) -> bool {
+    let mut name = segment;
+    for _ in 0..2 {
+        let Some((head, number)) = name.rsplit_once(':') else {
+            break;
+        };
+        let position = (1..=8).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+        if !position {
+            return false;
+        }
+        name = head;
+    }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-[]".contains(&b);
+    let ends = [
+        ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".css", ".wasm", ".map", ".vue", ".svelte",
+    ];
+    name.bytes().all(plain) && ends.iter().any(|end| name.len() > end.len() && name.ends_with(end))
 }
 
 /// Whether a decoded value (of a parameter that stays, of a device) holds an identifier.
@@ -194,6 +218,8 @@ mod tests {
             "10.0.19045",
             "12345-red-shoes",
             "invoice12345.pdf",
+            "jane@x.js",
+            "48213.js:a",
             "1987-03-09",
             "٤٨٢١٣",
         ] {
@@ -219,6 +245,9 @@ mod tests {
             "42-inch-tv",
             "C++",
             "Q3-report",
+            "main.8f3a2b1c.js",
+            "datadog.js:16507:25",
+            "index-BqXk29aZ.mjs",
             "",
         ] {
             assert!(!in_segment(word), "{word}");
