@@ -72,6 +72,10 @@ struct Proxy {
 
 /// A gateway and a forward proxy whose CA was made as `tamis ca new` makes it.
 fn proxy(tweak: impl Fn(&mut Config) + Send + Sync + 'static) -> Proxy {
+    proxy_of(CATALOG.to_owned(), tweak)
+}
+
+fn proxy_of(catalog: String, tweak: impl Fn(&mut Config) + Send + Sync + 'static) -> Proxy {
     let folder = tempfile::tempdir().unwrap();
     let made = tamis::tls::new_ca(&["acme.example".into(), "localhost".into()], 30).unwrap();
     let ca = TlsFiles {
@@ -92,7 +96,7 @@ fn proxy(tweak: impl Fn(&mut Config) + Send + Sync + 'static) -> Proxy {
         let policy = "version = 1\nname = \"test\"\nunlisted = \"keep\"\n[[rule]]\nname = \"r\"\ncategory = [\"user.contact\"]\naction = \"drop\"\n";
         let (policy, _) = CompiledPolicy::load("t.toml", policy).unwrap_or_else(|d| panic!("{d}"));
         let (vendor, _) =
-            tamis::catalog::load::load("acme.toml", CATALOG).unwrap_or_else(|d| panic!("{d}"));
+            tamis::catalog::load::load("acme.toml", &catalog).unwrap_or_else(|d| panic!("{d}"));
         let key = SecretKey::new([7; 32]);
         let scrubber = Scrubber::new(Arc::new(policy), vec![Arc::new(vendor)], &key);
         Ok(Generation::new(config, scrubber, "nowhere", Path::new("")))
@@ -415,6 +419,7 @@ fn the_tunnel_carries_tls_for_its_own_host_only() {
 
 #[test]
 fn a_catalogued_name_that_leads_here_is_not_dialled() {
+    let _port = PORT.lock();
     let trap = std::net::TcpListener::bind("127.0.0.1:443").ok();
     let proxy = proxy(|_| {});
     block(async {
@@ -453,25 +458,30 @@ fn other_hosts_are_tunnelled_unseen_when_told_so_and_only_as_tls() {
     assert_eq!(status(&client.rest()), 403);
 }
 
-/// A name of this machine that no catalog has, its address, and a listener at port 443 there.
+/// Port 443 of this machine is used by one test at a time.
+static PORT: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+/// A listener at port 443 of this machine's own name.
 fn other_host() -> Option<(&'static str, std::net::TcpListener)> {
-    let listener = std::net::TcpListener::bind("[::1]:443").ok()?;
-    let found = std::net::ToSocketAddrs::to_socket_addrs("ip6-localhost:443").ok()?;
-    let all: Vec<_> = found.collect();
-    let here = "[::1]:443".parse().unwrap();
-    (all == [here]).then_some(("ip6-localhost", listener))
+    let found = std::net::ToSocketAddrs::to_socket_addrs("localhost:443").ok()?;
+    let found: Vec<_> = found.collect();
+    let listener = std::net::TcpListener::bind(found.first()?).ok()?;
+    Some(("localhost", listener))
 }
 
 #[test]
 fn a_tunnel_hands_on_tls_that_names_its_host_and_nothing_else() {
     // Needs a privileged port and a name: where they are missing, the refusals above are what is held.
+    let _port = PORT.lock();
     let Some((host, listener)) = other_host() else {
         return;
     };
-    let proxy = proxy(|config| {
+    let catalog = CATALOG.replace("\"localhost\", ", "");
+    let proxy = proxy_of(catalog, |config| {
         let forward = config.forward.as_mut().unwrap();
         forward.other_hosts = OtherHosts::Tunnel;
-        forward.private_networks = vec!["::1/128".parse().unwrap()];
+        forward.private_networks =
+            vec!["::1/128".parse().unwrap(), "127.0.0.1/32".parse().unwrap()];
     });
     let (send, seen) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
