@@ -1,0 +1,616 @@
+//! The forward proxy over real sockets: what passes, what is refused, and who may ask.
+
+#![allow(
+    clippy::expect_used,
+    clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    clippy::useless_format,
+    reason = "a panic is a failed test, and a table of cases is long"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may unwrap"
+)]
+
+mod door_support;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use door_support::{Client, Gate, gate_with, good, status};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
+use tamis::config::{Config, Forward, OtherHosts, TlsFiles};
+use tamis::policy::CompiledPolicy;
+use tamis::proxy::Generation;
+use tamis::scrub::Scrubber;
+use tamis::sensitive::SecretKey;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+const HOST: &str = "api.acme.example";
+
+const CATALOG: &str = r#"
+name = "acme"
+title = "Acme"
+upstream = "https://api.acme.example"
+hosts = ["api.acme.example", "localhost", "*.ingest.acme.example"]
+project = ["token"]
+[formats.json]
+types = ["application/json", ""]
+layers = ["json"]
+[defaults.collect]
+methods = ["POST"]
+body = ["json"]
+events = ["."]
+answers = [{ status = 204 }]
+[[endpoint]]
+paths = ["/track"]
+kind = "collect"
+[[endpoint]]
+paths = ["/lib.js"]
+kind = "asset"
+methods = ["GET", "HEAD"]
+upstream = "https://cdn.acme.example"
+[fields]
+protocol = ["token"]
+"#;
+
+struct Proxy {
+    gate: Gate,
+    addr: SocketAddr,
+    ca: CertificateDer<'static>,
+    _folder: tempfile::TempDir,
+}
+
+/// A gateway and a forward proxy whose CA was made as `tamis ca new` makes it.
+fn proxy(tweak: impl Fn(&mut Config) + Send + Sync + 'static) -> Proxy {
+    proxy_of(CATALOG.to_owned(), tweak)
+}
+
+fn proxy_of(catalog: String, tweak: impl Fn(&mut Config) + Send + Sync + 'static) -> Proxy {
+    let folder = tempfile::tempdir().unwrap();
+    let made = tamis::tls::new_ca(&["acme.example".into(), "localhost".into()], 30).unwrap();
+    let ca = TlsFiles {
+        cert: folder.path().join("ca.pem"),
+        key: folder.path().join("ca.key"),
+    };
+    std::fs::write(&ca.cert, &made.cert).unwrap();
+    std::fs::write(&ca.key, &made.key).unwrap();
+    let gate = gate_with(Box::new(move || {
+        let mut config = Config::default();
+        config.gateway.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        config.forward = Some(Forward {
+            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            ca: Some(ca.clone()),
+            ..Forward::default()
+        });
+        tweak(&mut config);
+        let policy = "version = 1\nname = \"test\"\nunlisted = \"keep\"\n[[rule]]\nname = \"r\"\ncategory = [\"user.contact\"]\naction = \"drop\"\n";
+        let (policy, _) = CompiledPolicy::load("t.toml", policy).unwrap_or_else(|d| panic!("{d}"));
+        let (vendor, _) =
+            tamis::catalog::load::load("acme.toml", &catalog).unwrap_or_else(|d| panic!("{d}"));
+        let key = SecretKey::new([7; 32]);
+        let scrubber = Scrubber::new(Arc::new(policy), vec![Arc::new(vendor)], &key);
+        Ok(Generation::new(config, scrubber, "nowhere", Path::new("")))
+    }));
+    Proxy {
+        addr: gate.handle.as_ref().unwrap().forward_addrs[0],
+        gate,
+        ca: CertificateDer::from_pem_slice(made.cert.as_bytes()).unwrap(),
+        _folder: folder,
+    }
+}
+
+/// The same in front of an upstream that stands for the vendor.
+fn to(upstream: &str, tweak: impl Fn(&mut Config) + Send + Sync + 'static) -> Proxy {
+    let url = upstream.to_owned();
+    proxy(move |config| {
+        config.upstream_overrides = vec![("acme".into(), url.clone())];
+        tweak(config);
+    })
+}
+
+fn block<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(30), future)
+            .await
+            .unwrap()
+    })
+}
+
+/// A tunnel to `host:443`, nothing sent in it yet.
+async fn tunnel(proxy: &Proxy, host: &str) -> TcpStream {
+    let mut tcp = TcpStream::connect(proxy.addr).await.unwrap();
+    let head = format!("CONNECT {host}:443 HTTP/1.1\r\nhost: {host}:443\r\n\r\n");
+    tcp.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0u8; 39];
+    tcp.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 Connection established\r\n\r\n");
+    tcp
+}
+
+fn client(proxy: &Proxy, alpn: &[&[u8]], sni: bool) -> tokio_rustls::TlsConnector {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(proxy.ca.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+    config.enable_sni = sni;
+    Arc::new(config).into()
+}
+
+async fn tls(
+    proxy: &Proxy,
+    host: &str,
+    sni: &str,
+    alpn: &[&[u8]],
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let tcp = tunnel(proxy, host).await;
+    let name = ServerName::try_from(sni.to_owned()).unwrap();
+    client(proxy, alpn, true).connect(name, tcp).await
+}
+
+async fn inside(stream: &mut TlsStream<TcpStream>, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut buf = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&buf).into_owned();
+        if let Some(at) = text.find("\r\n\r\n") {
+            let length = text
+                .lines()
+                .find_map(|l| l.strip_prefix("content-length: "));
+            let length: usize = length.and_then(|n| n.parse().ok()).unwrap_or(0);
+            if buf.len() >= at + 4 + length {
+                return text;
+            }
+        }
+        if stream.read_buf(&mut buf).await.unwrap_or(0) == 0 {
+            return text;
+        }
+    }
+}
+
+fn track(target: &str, host: &str) -> String {
+    let body = r#"{"token":"t","email":"jane@example.com","plan":"pro"}"#;
+    format!(
+        "POST {target} HTTP/1.1\r\nhost: {host}\r\nproxy-connection: keep-alive\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn clean(request: &str) {
+    assert!(request.starts_with("POST /track HTTP/1.1\r\n"), "{request}");
+    assert!(
+        request.ends_with(r#"{"token":"t","plan":"pro"}"#),
+        "{request}"
+    );
+    let lower = request.to_ascii_lowercase();
+    assert!(
+        !lower.contains("proxy") && !lower.contains("jane"),
+        "{request}"
+    );
+}
+
+#[test]
+fn absolute_targets_and_tunnels_are_judged_alike() {
+    let up = good();
+    let proxy = to(&up.url, |_| {});
+    let mut plain = Client::new(proxy.addr);
+    for target in [
+        "http://api.acme.example/track",
+        "http://API.Acme.Example:80/track",
+        "https://api.acme.example/track",
+    ] {
+        let host = target.split('/').nth(2).unwrap();
+        plain.send(track(target, host));
+        let answer = plain.answer();
+        assert_eq!(status(&answer), 200, "{target}: {answer}");
+        clean(&up.seen.recv().unwrap());
+    }
+    block(async {
+        for host in [HOST, "o1.ingest.acme.example"] {
+            let mut stream = tls(&proxy, host, host, &[b"http/1.1"]).await.unwrap();
+            for _ in 0..3 {
+                let answer = inside(&mut stream, &track("/track", host)).await;
+                assert_eq!(status(&answer), 200, "{answer}");
+                clean(&up.seen.recv().unwrap());
+            }
+        }
+        let stream = tls(&proxy, HOST, HOST, &[b"h2"]).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .unwrap();
+        tokio::task::spawn(connection);
+        for (uri, want) in [
+            ("https://api.acme.example/track", 200),
+            ("https://api.acme.example:443/track", 200),
+            ("https://other.acme.example/track", 400),
+            ("https://api.acme.example:8443/track", 400),
+            ("https://api.acme.example/none", 404),
+        ] {
+            let body = Full::new(Bytes::from_static(
+                br#"{"token":"t","email":"jane@example.com","plan":"pro"}"#,
+            ));
+            let request = http::Request::post(uri).body(body).unwrap();
+            let answer = sender.send_request(request).await.unwrap();
+            assert_eq!(answer.status().as_u16(), want, "{uri}");
+            answer.into_body().collect().await.unwrap();
+        }
+        clean(&up.seen.recv().unwrap());
+    });
+    let metrics = proxy.gate.live.metrics.render();
+    assert!(
+        metrics.contains("tamis_forward_total{outcome=\"absolute\"} 3"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("tamis_forward_total{outcome=\"terminated\"} 3"),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn every_other_target_is_refused_before_a_lookup() {
+    let up = good();
+    let proxy = to(&up.url, |_| {});
+    let own = proxy.gate.addr.port();
+    let connects = [
+        ("example.com:443", 403),
+        ("api.acme.example", 403),
+        ("api.acme.example:80", 403),
+        ("api.acme.example:8443", 403),
+        ("api.acme.example:0443", 403),
+        ("api.acme.example:", 403),
+        ("api.acme.example.:443", 403),
+        ("xapi.acme.example:443", 403),
+        ("api.acme.example.evil.example:443", 403),
+        ("user@api.acme.example:443", 403),
+        ("api.acme.example:443@evil.example:443", 403),
+        ("a.b.ingest.acme.example:443", 403),
+        ("ingest.acme.example:443", 403),
+        ("*.ingest.acme.example:443", 403),
+        ("127.0.0.1:443", 403),
+        ("127.1:443", 403),
+        ("2130706433:443", 403),
+        ("0x7f000001:443", 403),
+        ("0177.0.0.1:443", 403),
+        ("[::1]:443", 403),
+        ("[::ffff:127.0.0.1]:443", 403),
+        ("[api.acme.example]:443", 403),
+        ("api%2eacme.example:443", 403),
+        ("https://api.acme.example:443", 403),
+        ("/track", 403),
+        ("api.acme.example:443#x", 400),
+    ];
+    for (target, want) in connects {
+        let mut client = Client::new(proxy.addr);
+        client.send(format!(
+            "CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n"
+        ));
+        let answer = client.rest();
+        // Some of these are no Host fields either.
+        let odd = want == 403 && status(&answer) == 400;
+        assert!(odd || status(&answer) == want, "{target}: {answer}");
+        assert!(!answer.contains("established"), "{target}");
+    }
+    let own = format!("http://127.0.0.1:{own}/acme/track");
+    for target in [
+        "http://example.com/track",
+        "http://api.acme.example:8080/track",
+        "http://api.acme.example:443/track",
+        "https://api.acme.example:80/track",
+        "http://user@api.acme.example/track",
+        "http://api.acme.example./track",
+        "http://127.0.0.1/track",
+        "http://[::1]/track",
+        "http://169.254.169.254/latest/meta-data",
+        "ftp://api.acme.example/track",
+        "http:/api.acme.example/track",
+        "http:///track",
+        "//api.acme.example/track",
+        "/track",
+        "*",
+        &own,
+    ] {
+        let mut client = Client::new(proxy.addr);
+        client.send(track(target, "api.acme.example"));
+        let answer = client.rest();
+        assert!(matches!(status(&answer), 400 | 403), "{target}: {answer}");
+    }
+    assert!(up.seen.try_recv().is_err());
+}
+
+#[test]
+fn heads_that_name_two_hosts_are_refused() {
+    let up = good();
+    let proxy = to(&up.url, |_| {});
+    for head in [
+        "CONNECT api.acme.example:443 HTTP/1.1\r\nhost: other.example:443\r\n\r\n",
+        "CONNECT api.acme.example:443 HTTP/1.1\r\nhost: api.acme.example:80\r\n\r\n",
+        "CONNECT api.acme.example:443 HTTP/1.1\r\n\r\n",
+        "CONNECT api.acme.example:443 HTTP/1.1\r\nhost: api.acme.example\r\ncontent-length: 3\r\n\r\nabc",
+        "CONNECT api.acme.example:443 HTTP/1.1\r\nhost: api.acme.example\r\ntransfer-encoding: chunked\r\n\r\n",
+        "CONNECT api.acme.example:443 HTTP/1.1\r\nhost: api.acme.example\r\n\r\nPOST /track HTTP/1.1\r\n",
+        "POST http://api.acme.example/track HTTP/1.1\r\nhost: other.example\r\ncontent-length: 2\r\n\r\n{}",
+        "POST http://api.acme.example/track HTTP/1.1\r\nhost: api.acme.example:443\r\ncontent-length: 2\r\n\r\n{}",
+    ] {
+        let mut client = Client::new(proxy.addr);
+        client.send(head);
+        let answer = client.rest();
+        assert_eq!(status(&answer), 400, "{head}: {answer}");
+    }
+    let mut client = Client::new(proxy.addr);
+    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    assert!(matches!(status(&client.rest()), 400 | 505));
+    assert!(up.seen.try_recv().is_err());
+}
+
+#[test]
+fn an_old_client_without_a_host_field_gets_its_tunnel() {
+    let up = good();
+    let proxy = to(&up.url, |_| {});
+    let mut client = Client::new(proxy.addr);
+    client.send("CONNECT api.acme.example:443 HTTP/1.0\r\n\r\n");
+    assert_eq!(status(&client.answer()), 200);
+}
+
+#[test]
+fn the_tunnel_carries_tls_for_its_own_host_only() {
+    let up = good();
+    let proxy = to(&up.url, |_| {});
+    block(async {
+        for sni in ["other.acme.example", "localhost", "example.com"] {
+            assert!(
+                tls(&proxy, HOST, sni, &[b"http/1.1"]).await.is_err(),
+                "{sni}"
+            );
+        }
+        let tcp = tunnel(&proxy, HOST).await;
+        let name = ServerName::try_from(HOST).unwrap();
+        assert!(client(&proxy, &[], false).connect(name, tcp).await.is_err());
+        let mut tcp = tunnel(&proxy, HOST).await;
+        let _ = tcp.write_all(track("/track", HOST).as_bytes()).await;
+        let mut rest = Vec::new();
+        let _ = tcp.read_to_end(&mut rest).await;
+        assert!(
+            !String::from_utf8_lossy(&rest).contains("HTTP/"),
+            "{rest:?}"
+        );
+        for (request, want) in [
+            (track("/track", "other.acme.example"), 400),
+            (track("/track", "api.acme.example:80"), 400),
+            (track("/track", "api.acme.example."), 400),
+            (track("http://api.acme.example/track", HOST), 400),
+            (track("https://other.example/track", HOST), 400),
+            (
+                "CONNECT api.acme.example:443 HTTP/1.1\r\nhost: api.acme.example\r\n\r\n".into(),
+                400,
+            ),
+            (track("/acme/track", HOST), 404),
+            (
+                "GET /track HTTP/1.1\r\nhost: api.acme.example\r\n\r\n".into(),
+                405,
+            ),
+        ] {
+            let mut stream = tls(&proxy, HOST, HOST, &[]).await.unwrap();
+            let answer = inside(&mut stream, &request).await;
+            assert_eq!(status(&answer), want, "{request}: {answer}");
+        }
+    });
+    assert!(up.seen.try_recv().is_err());
+}
+
+#[test]
+fn a_catalogued_name_that_leads_here_is_not_dialled() {
+    let _port = PORT.lock();
+    let trap = std::net::TcpListener::bind("127.0.0.1:443").ok();
+    let proxy = proxy(|_| {});
+    block(async {
+        let mut stream = tls(&proxy, "localhost", "localhost", &[]).await.unwrap();
+        let answer = inside(&mut stream, &track("/track", "localhost")).await;
+        assert_eq!(status(&answer), 502, "{answer}");
+    });
+    if let Some(trap) = trap {
+        trap.set_nonblocking(true).unwrap();
+        assert!(trap.accept().is_err());
+    }
+}
+
+#[test]
+fn other_hosts_are_tunnelled_unseen_when_told_so_and_only_as_tls() {
+    let bare = proxy(|config| {
+        config.routes = vec![];
+        let forward = config.forward.as_mut().unwrap();
+        forward.other_hosts = OtherHosts::Tunnel;
+    });
+    for target in [
+        "ip6-localhost:443",
+        "127.0.0.1:443",
+        "example.com:80",
+        "example.com:9090",
+    ] {
+        let mut client = Client::new(bare.addr);
+        client.send(format!(
+            "CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n"
+        ));
+        let answer = client.rest();
+        assert!(matches!(status(&answer), 403 | 502), "{target}: {answer}");
+    }
+    let mut client = Client::new(bare.addr);
+    client.send(track("http://other.example/track", "other.example"));
+    assert_eq!(status(&client.rest()), 403);
+}
+
+/// Port 443 of this machine is used by one test at a time.
+static PORT: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+/// A listener at port 443 of this machine's own name.
+fn other_host() -> Option<(&'static str, std::net::TcpListener)> {
+    let found = std::net::ToSocketAddrs::to_socket_addrs("localhost:443").ok()?;
+    let found: Vec<_> = found.collect();
+    let listener = std::net::TcpListener::bind(found.first()?).ok()?;
+    Some(("localhost", listener))
+}
+
+#[test]
+fn a_tunnel_hands_on_tls_that_names_its_host_and_nothing_else() {
+    // Needs a privileged port and a name: where they are missing, the refusals above are what is held.
+    let _port = PORT.lock();
+    let Some((host, listener)) = other_host() else {
+        return;
+    };
+    let catalog = CATALOG.replace("\"localhost\", ", "");
+    let proxy = proxy_of(catalog, |config| {
+        let forward = config.forward.as_mut().unwrap();
+        forward.other_hosts = OtherHosts::Tunnel;
+        forward.private_networks =
+            vec!["::1/128".parse().unwrap(), "127.0.0.1/32".parse().unwrap()];
+    });
+    let (send, seen) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            use std::io::{Read, Write};
+            let mut stream = stream.unwrap();
+            let mut buf = [0u8; 4096];
+            let read = stream.read(&mut buf).unwrap_or(0);
+            let _ = stream.write_all(b"unseen");
+            let _ = send.send(buf[..read].to_vec());
+        }
+    });
+    block(async {
+        // No TLS, and TLS for another host: the other side sees a connection and not a byte.
+        let mut tcp = tunnel(&proxy, host).await;
+        let _ = tcp
+            .write_all(b"GET / HTTP/1.1\r\nhost: ip6-localhost\r\n\r\n")
+            .await;
+        let mut rest = Vec::new();
+        let _ = tcp.read_to_end(&mut rest).await;
+        assert!(rest.is_empty(), "{rest:?}");
+        assert!(tls(&proxy, host, "other.example", &[]).await.is_err());
+        for _ in 0..2 {
+            let seen = seen.recv_timeout(Duration::from_secs(5)).unwrap();
+            assert!(seen.is_empty(), "{seen:?}");
+        }
+        // A handshake for this host arrives as it was sent, and what comes back is handed back.
+        let tcp = tunnel(&proxy, host).await;
+        let name = ServerName::try_from(host).unwrap();
+        assert!(client(&proxy, &[], true).connect(name, tcp).await.is_err());
+        let seen = seen.recv_timeout(Duration::from_secs(5)).unwrap();
+        assert_eq!(seen.first(), Some(&22));
+        assert!(seen.windows(host.len()).any(|w| w == host.as_bytes()));
+    });
+    while proxy.gate.live.connections() > 0 {
+        std::thread::yield_now();
+    }
+    let metrics = proxy.gate.live.metrics.render();
+    for line in [
+        "tamis_forward_total{outcome=\"tunnelled\"} 1",
+        "tamis_forward_total{outcome=\"handshake_failed\"} 2",
+        "tamis_tunnel_bytes_total{direction=\"in\"} 6",
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+}
+
+#[test]
+fn who_may_use_it_is_asked_first() {
+    let up = good();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("users");
+    std::fs::write(
+        &file,
+        tamis::proxy::users::line("fleet", "pass:word").unwrap(),
+    )
+    .unwrap();
+    let proxy = to(&up.url, move |config| {
+        config.forward.as_mut().unwrap().users_file = Some(file.clone());
+    });
+    let ask = |target: &str, credentials: &str| {
+        let coded = base64_simd::STANDARD.encode_to_string(credentials);
+        let mut client = Client::new(proxy.addr);
+        client.send(format!(
+            "CONNECT {target} HTTP/1.1\r\nhost: {target}\r\nproxy-authorization: Basic {coded}\r\n\r\n"
+        ));
+        client.answer()
+    };
+    assert_eq!(status(&ask("api.acme.example:443", "fleet:pass:word")), 200);
+    assert_eq!(status(&ask("example.com:443", "fleet:pass:word")), 403);
+    for bad in ["fleet:pass", "fleet", "", "other:pass:word"] {
+        // Who is not known does not learn which hosts there are.
+        for target in ["api.acme.example:443", "example.com:443"] {
+            let answer = ask(target, bad);
+            assert_eq!(status(&answer), 407, "{answer}");
+            assert!(
+                answer.contains("proxy-authenticate: Basic realm="),
+                "{answer}"
+            );
+        }
+    }
+    let mut plain = Client::new(proxy.addr);
+    plain.send(track("http://api.acme.example/track", HOST));
+    assert_eq!(status(&plain.answer()), 407);
+    assert!(up.seen.try_recv().is_err());
+}
+
+#[test]
+fn routes_hold_here_too() {
+    let up = good();
+    let url = up.url.clone();
+    let proxy = proxy(move |config| {
+        config.routes = vec![tamis::config::Route {
+            vendor: "acme".into(),
+            path: Some("/a".into()),
+            host: None,
+            upstream: Some(url.clone()),
+            projects: vec!["t".into()],
+            body: Some(60),
+        }];
+    });
+    let send = |body: &str| {
+        let mut client = Client::new(proxy.addr);
+        client.send(format!(
+            "POST http://api.acme.example/track HTTP/1.1\r\nhost: api.acme.example\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+        status(&client.answer())
+    };
+    assert_eq!(send(r#"{"token":"t"}"#), 200);
+    assert_eq!(send(r#"{"token":"other"}"#), 403);
+    assert_eq!(
+        send(&format!(r#"{{"token":"t","a":"{}"}}"#, "a".repeat(60))),
+        413
+    );
+    assert_eq!(up.seen.try_iter().count(), 1);
+}
+
+#[test]
+fn the_gateway_is_no_forward_proxy() {
+    let up = good();
+    let proxy = to(&up.url, |_| {});
+    for request in [
+        track("http://api.acme.example/track", HOST),
+        "CONNECT api.acme.example:443 HTTP/1.1\r\nhost: api.acme.example\r\n\r\n".into(),
+    ] {
+        let mut client = Client::new(proxy.gate.addr);
+        client.send(request);
+        assert_eq!(status(&client.rest()), 400);
+    }
+    assert!(up.seen.try_recv().is_err());
+}
