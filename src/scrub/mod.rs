@@ -8,6 +8,7 @@ mod engine;
 mod fate;
 mod fields;
 mod headers;
+mod hot;
 mod leaf;
 mod memo;
 mod nested;
