@@ -134,7 +134,12 @@ const IMPURE: [&str; 16] = [
 ];
 
 /// Where a wrapped value or a key may be taken out.
-const MAY_EXPOSE: [&str; 3] = ["src/sensitive.rs", "src/keys.rs", "src/action/pseudonym.rs"];
+const MAY_EXPOSE: [&str; 4] = [
+    "src/sensitive.rs",
+    "src/keys.rs",
+    "src/action/pseudonym.rs",
+    "src/scrub/lines.rs", // the salt of a checksum
+];
 
 #[test]
 fn arrows_point_down() {

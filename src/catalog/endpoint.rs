@@ -17,8 +17,8 @@ use super::load::{Named, Shared};
 use super::pairs::{Pairs, read_pairs};
 use super::words::{boxes, check_word, read_url, selectors};
 use super::{
-    Answer, BodyFormat, Copied, Endpoint, EventRoot, Kind, Locator, ParamFormat, PathPattern, PathSegment,
-    Set, words,
+    Answer, BodyFormat, Copied, Endpoint, EventRoot, Kind, Locator, ParamFormat, PathPattern,
+    PathSegment, Set, words,
 };
 
 const KINDS: &[(&str, Kind)] = &[

@@ -84,12 +84,11 @@ fn new(config: &Config, files: &TlsFiles, days: u32, force: bool) -> anyhow::Res
 /// Whole or not at all, and never readable by others in between.
 fn write(file: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
     let cannot = || format!("cannot write {}", file.display());
-    if let Some(folder) = file.parent().filter(|f| !f.as_os_str().is_empty()) {
-        if !folder.exists() {
-            std::fs::create_dir_all(folder).with_context(cannot)?;
-            let owner_only = std::fs::Permissions::from_mode(0o700);
-            std::fs::set_permissions(folder, owner_only).with_context(cannot)?;
-        }
+    let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    if let Some(folder) = file.parent().filter(missing) {
+        std::fs::create_dir_all(folder).with_context(cannot)?;
+        let owner_only = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(folder, owner_only).with_context(cannot)?;
     }
     let fresh = file.with_extension("new");
     let _ = std::fs::remove_file(&fresh);

@@ -47,8 +47,10 @@ impl Default for Forward {
 
 /// Reads the table.
 pub(super) fn forward(table: Table<'_>, d: &mut Diagnostics) -> Forward {
-    let mut into = Forward::default();
-    into.users_file = path(&table, "users_file", d);
+    let mut into = Forward {
+        users_file: path(&table, "users_file", d),
+        ..Forward::default()
+    };
     if let Some(value) = table.value("listen") {
         let words = value.str_list(d);
         if value.as_str().is_none() && words.is_empty() {

@@ -7,13 +7,16 @@
 use smallvec::SmallVec;
 
 use super::Entity;
-use super::address_words::{CALENDAR, JOINERS, OPENER, RISKY, STREET, SUFFIXES, UNIT, WEAK, flags};
+use super::address_parts::next_part;
+use super::address_words::{
+    CALENDAR, JOINERS, NUMBER, OPENER, RISKY, STREET, SUFFIXES, UNIT, WEAK, flags,
+};
 use super::bytes::word_before;
 use super::scan::Found;
 
 /// A word of the text, with its place.
 #[derive(Clone, Copy)]
-struct Word<'a> {
+pub(super) struct Word<'a> {
     start: usize,
     end: usize,
     text: &'a str,
@@ -21,20 +24,37 @@ struct Word<'a> {
 }
 
 impl Word<'_> {
-    fn is(&self, flag: u8) -> bool {
+    pub(super) fn is(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
 }
 
 /// Proposes postal addresses.
-#[expect(clippy::too_many_lines, reason = "one case after the other")]
 pub(super) fn addresses(text: &str, found: &mut Vec<Found>) {
-    if !text.is_ascii() && text.contains(['丁', '県', '都', '府', '市', '区', '町']) {
+    // The bytes that these characters begin with.
+    if text.bytes().any(|b| matches!(b, 0xe4..=0xe9))
+        && text.contains(['丁', '県', '都', '府', '市', '区', '町'])
+    {
         japanese(text, found);
     }
-    let words = words(text);
+    let mut from = 0;
+    while let Some(part) = next_part(text, from) {
+        from = part.end;
+        addresses_in(text, part, found);
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "one case after the other")]
+fn addresses_in(text: &str, part: std::ops::Range<usize>, found: &mut Vec<Found>) {
+    let words = words(text, part);
     let mut i = 0;
     while let Some(word) = words.get(i) {
+        // Every core begins with a number, before one, or with an opener.
+        let begins = word.is(NUMBER | OPENER) || words.get(i + 1).is_some_and(|w| w.is(NUMBER));
+        if !begins {
+            i += 1;
+            continue;
+        }
         let core = military(&words, i)
             .or_else(|| unit_first(text, &words, i))
             .or_else(|| number_first(text, &words, i))
@@ -127,13 +147,16 @@ fn crossing(words: &[Word<'_>], from: usize) -> usize {
     if names > 0 { from + 1 + names } else { from }
 }
 
-/// Words with the marks at their edges taken off, except a full stop.
-fn words(text: &str) -> SmallVec<[Word<'_>; 32]> {
+/// Words of a part of the text with the marks at their edges taken off, except a full stop.
+pub(super) fn words(text: &str, part: std::ops::Range<usize>) -> SmallVec<[Word<'_>; 32]> {
     let mut out = SmallVec::new();
     let mut start = None;
     for (i, c) in text
+        .get(part.clone())
+        .unwrap_or("")
         .char_indices()
-        .chain(std::iter::once((text.len(), ' ')))
+        .map(|(i, c)| (part.start + i, c))
+        .chain(std::iter::once((part.end, ' ')))
     {
         let inside = c.is_alphanumeric()
             || matches!(c, '.' | '-' | '\'' | '’' | '/' | '\u{300}'..='\u{36f}');
@@ -153,7 +176,7 @@ fn words(text: &str) -> SmallVec<[Word<'_>; 32]> {
                         start: from,
                         end: from + word.len(),
                         text: word,
-                        flags: word_flags(word),
+                        flags: word_flags(word) | if is_number(word) { NUMBER } else { 0 },
                     });
                 }
                 start = None;
@@ -166,10 +189,12 @@ fn words(text: &str) -> SmallVec<[Word<'_>; 32]> {
 
 fn is_number(word: &str) -> bool {
     // `12`, `12a`, `3/4`, `7-9`.
+    if !word.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+        return false;
+    }
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
-    word.as_bytes().first().is_some_and(u8::is_ascii_digit)
-        && digits <= 6
+    digits <= 6
         && letters <= 1
         && digits + letters + 2 > word.len()
         && word
@@ -551,6 +576,7 @@ pub(super) fn is_plausible(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn found(text: &str) -> Vec<&str> {
         let mut out = Vec::new();
@@ -601,6 +627,19 @@ mod tests {
             "Dell XPS 13",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(3000))]
+        #[test]
+        fn parts_hold_all_that_the_whole_text_does(
+            text in "(some plain words that say nothing |and then they came back home to it |742 Canary Lane|Suite 318|ship to |address: |rue de |[Cc]alle Mayor |Hauptstraße 5|улица |[A-Z][a-z]{2,7} |[0-9]{1,5} |, |[.\n-]|the corner of |PSC 2721, Box 86|al[.]|London NW1 6XE|x—){0,40}"
+        ) {
+            let (mut mine, mut plain) = (Vec::new(), Vec::new());
+            addresses(&text, &mut mine);
+            addresses_in(&text, 0..text.len(), &mut plain);
+            prop_assert_eq!(format!("{mine:?}"), format!("{plain:?}"));
         }
     }
 }

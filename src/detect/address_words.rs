@@ -19,6 +19,9 @@ pub(super) const CALENDAR: u8 = 1 << 4;
 /// Means so much else that a tail must prove the street.
 pub(super) const RISKY: u8 = 1 << 5;
 
+/// Not a list: the word is a number, as houses have.
+pub(super) const NUMBER: u8 = 1 << 6;
+
 static WORDS: LazyLock<HashMap<&'static str, u8, foldhash::fast::FixedState>> =
     LazyLock::new(|| {
         let mut words = HashMap::default();
@@ -36,6 +39,44 @@ static WORDS: LazyLock<HashMap<&'static str, u8, foldhash::fast::FixedState>> =
         }
         words
     });
+
+/// What openers begin with: a bit for each three bytes, each by its lowest five bits, so that both
+/// cases of a letter are one.
+static BEGINNINGS: LazyLock<Vec<u64>> = LazyLock::new(|| {
+    let mut table = vec![0_u64; 512];
+    for opener in OPENERS {
+        let letters = opener.trim_end_matches('.').as_bytes();
+        let at = |i: usize| letters.get(i).copied().unwrap_or(0);
+        // Behind a word of two letters anything may stand.
+        let thirds = if letters.len() < 3 {
+            0..32
+        } else {
+            at(2) & 31..(at(2) & 31) + 1
+        };
+        for third in thirds {
+            let (slot, bit) = beginning(at(0), at(1), third);
+            if let Some(slot) = table.get_mut(slot) {
+                *slot |= bit;
+            }
+        }
+    }
+    table
+});
+
+fn beginning(first: u8, second: u8, third: u8) -> (usize, u64) {
+    let bits = |b: u8| usize::from(b & 31);
+    let at = bits(first) << 10 | bits(second) << 5 | bits(third);
+    (at / 64, 1 << (at % 64))
+}
+
+/// Whether an opener may begin with these bytes.
+pub(super) fn may_open(first: u8, second: u8, third: u8) -> bool {
+    if (first | second | third) >= 0x80 {
+        return true;
+    }
+    let (slot, bit) = beginning(first, second, third);
+    BEGINNINGS.get(slot).is_some_and(|bits| bits & bit != 0)
+}
 
 /// The lists that a lower-case word, without its full stop, stands in.
 pub(super) fn flags(word: &str) -> u8 {

@@ -19,6 +19,7 @@ pub(super) const EQUALS: u16 = 1 << 6;
 /// `/`.
 pub(super) const SLASH: u16 = 1 << 7;
 /// `%`, `\`, `&`: an encoding may hide something.
+#[cfg(test)]
 pub(super) const FOLDED: u16 = 1 << 8;
 /// A blank.
 pub(super) const SPACE: u16 = 1 << 9;
@@ -27,17 +28,17 @@ pub(super) const DASH: u16 = 1 << 10;
 /// `.`.
 pub(super) const DOT: u16 = 1 << 11;
 /// `{`, `[`, `"`: another document may be nested.
+#[cfg(test)]
 pub(super) const NEST: u16 = 1 << 12;
 /// `+`.
+#[cfg(test)]
 pub(super) const PLUS: u16 = 1 << 13;
 
 /// The class of each byte.
+#[cfg(test)]
 pub(super) static CLASS: [u16; 256] = classes();
 
-#[expect(
-    clippy::indexing_slicing,
-    reason = "the index runs over the table's own length"
-)]
+#[cfg(test)]
 const fn classes() -> [u16; 256] {
     let mut table = [0; 256];
     let mut at = 0;
@@ -67,6 +68,7 @@ const fn classes() -> [u16; 256] {
 }
 
 /// The class of `byte`.
+#[cfg(test)]
 #[inline]
 pub(super) fn class(byte: u8) -> u16 {
     CLASS.get(usize::from(byte)).copied().unwrap_or(0)

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 
 use super::Entity;
+use super::block::{Block, find};
 use super::bytes::{at, before, is_word, number, part, skip};
 use super::scan::Found;
 
@@ -35,7 +36,7 @@ const MONTHS: &[&str] = &[
 
 /// Proposes dates that the text calls birth dates.
 pub(super) fn birth_dates(text: &str, found: &mut Vec<Found>) {
-    if !WORDS.is_match(text) {
+    if !is_called(text.as_bytes()) {
         return;
     }
     let bytes = text.as_bytes();
@@ -78,6 +79,32 @@ pub(super) fn birth_dates(text: &str, found: &mut Vec<Found>) {
             j += 1;
         }
     }
+}
+
+/// Whether any of the words stands near enough before a digit: every date begins with one, or with
+/// a month's name before one.
+fn is_called(bytes: &[u8]) -> bool {
+    /// The longest word, 48 bytes to the date, a month's name.
+    const REACH: usize = 96;
+    let mut window = 0..0;
+    let mut from = 0;
+    while let Some(digit) = find(bytes, from, Block::digits) {
+        from = skip(bytes, digit, |b| b.is_ascii_digit());
+        let floor = window.end;
+        let mut start = digit;
+        while start > floor && matches!(before(bytes, start), b'.' | b' ') {
+            start -= 1;
+        }
+        start = start.saturating_sub(REACH);
+        if start > window.end {
+            if WORDS.is_match(part(bytes, window.start, window.end)) {
+                return true;
+            }
+            window.start = start;
+        }
+        window.end = digit;
+    }
+    WORDS.is_match(part(bytes, window.start, window.end))
 }
 
 fn starts_birth_word(c: char) -> bool {
@@ -207,6 +234,7 @@ pub(super) fn is_date(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn only_birth_dates_are_proposed() {
@@ -239,5 +267,27 @@ mod tests {
                 && !is_date("1.2.3")
                 && is_date("19841231")
         );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn a_text_with_a_birth_date_is_called_one(
+            text in "(born |DOB:|né le |дата рождения:? ?|生年月日|geb[.]|[0-9]{1,4}|[-/.]|januari? |Mar |May|年|月|日|[ .]{1,30}|[a-z ]{1,20}){0,10}"
+        ) {
+            // With the words alone, as it was asked before.
+            let called = WORDS.is_match(&text);
+            let bytes = text.as_bytes();
+            if called && !is_called(bytes) {
+                for (i, _) in text.char_indices() {
+                    let word = BIRTH_WORDS.iter().find(|w| starts_with_folded(&text[i..], w));
+                    let Some(word) = word else { continue };
+                    let from = i + word.len();
+                    for j in (from..text.len().min(from + 48)).filter(|j| text.is_char_boundary(*j)) {
+                        prop_assert!(date_end(&text, j).is_none(), "{text:?} {i} {j}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::block::{Block, find};
 use super::bytes::at;
 
 /// A folded copy with the way back.
@@ -23,6 +24,22 @@ impl Folded {
         Some((first.0, last.1))
     }
 
+    fn push_plain(&mut self, text: &str, start: usize, end: usize) {
+        let Some(plain) = text.get(start..end) else {
+            return;
+        };
+        self.text.push_str(plain);
+        if plain.is_ascii() {
+            self.origin.extend((start..end).map(|i| (i, i + 1)));
+        } else {
+            for (i, c) in plain.char_indices() {
+                let from = start + i;
+                let whole = (from, from + c.len_utf8());
+                self.origin.extend(std::iter::repeat_n(whole, c.len_utf8()));
+            }
+        }
+    }
+
     fn push(&mut self, c: char, start: usize, end: usize) {
         self.text.push(c);
         for _ in 0..c.len_utf8() {
@@ -33,27 +50,29 @@ impl Folded {
 
 /// The folded copy; `None` when nothing is disguised.
 pub(super) fn fold(text: &str) -> Option<Folded> {
-    let first = text
-        .char_indices()
-        .find(|(i, c)| is_disguise(text, *i, *c))?
-        .0;
+    let first = first_disguise(text)?;
     let mut out = Folded {
         text: String::with_capacity(text.len()),
         origin: Vec::with_capacity(text.len()),
     };
     let mut i = 0;
     let mut changed = false;
-    while let Some(c) = text.get(i..).and_then(|rest| rest.chars().next()) {
+    while i < text.len() {
+        // What is plain is taken as it is, up to where something may be disguised.
+        let next = find(text.as_bytes(), i.max(first), Block::foldable).unwrap_or(text.len());
+        out.push_plain(text, i, next);
+        i = next;
+        let Some(c) = text.get(i..).and_then(|rest| rest.chars().next()) else {
+            break;
+        };
         let next = i + c.len_utf8();
-        if i >= first
-            && let Some((decoded, end)) = escape(text, i, c)
-        {
+        if let Some((decoded, end)) = escape(text, i, c) {
             out.push(decoded, i, end);
             changed = true;
             i = end;
             continue;
         }
-        if c.is_ascii() || i < first {
+        if c.is_ascii() {
             out.push(c, i, next);
         } else if is_invisible(c) {
             changed = true;
@@ -71,6 +90,18 @@ pub(super) fn fold(text: &str) -> Option<Folded> {
         i = next;
     }
     changed.then_some(out)
+}
+
+fn first_disguise(text: &str) -> Option<usize> {
+    let mut from = 0;
+    while let Some(at) = find(text.as_bytes(), from, Block::foldable) {
+        let c = text.get(at..)?.chars().next()?;
+        if is_disguise(text, at, c) {
+            return Some(at);
+        }
+        from = at + c.len_utf8();
+    }
+    None
 }
 
 fn is_disguise(text: &str, i: usize, c: char) -> bool {

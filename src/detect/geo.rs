@@ -5,6 +5,7 @@
 //! probabilities stay.
 
 use super::Entity;
+use super::block::{Block, find};
 use super::bytes::{at, before, is_word, part, second_before, skip, word_before};
 use super::scan::Found;
 
@@ -12,11 +13,11 @@ use super::scan::Found;
 pub(super) fn coordinates(text: &str, found: &mut Vec<Found>) {
     let bytes = text.as_bytes();
     let mut i = 0;
-    while i < bytes.len() {
-        let starts = at(bytes, i).is_ascii_digit()
-            || matches!(at(bytes, i), b'-' | b'+') && at(bytes, i + 1).is_ascii_digit();
+    while let Some(digit) = find(bytes, i, Block::digits) {
+        let signed = digit > i && matches!(before(bytes, digit), b'-' | b'+');
+        i = if signed { digit - 1 } else { digit };
         let ahead = before(bytes, i);
-        if !starts || is_word(ahead) && ahead < 0x80 || ahead == b'.' {
+        if is_word(ahead) && ahead < 0x80 || ahead == b'.' {
             i += 1;
             continue;
         }
@@ -178,6 +179,7 @@ pub(super) fn is_coordinate(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn found(text: &str) -> Vec<&str> {
         let mut out = Vec::new();
@@ -219,6 +221,42 @@ mod tests {
             "0.12345,0.23456",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
+        }
+    }
+
+    /// A look at every byte.
+    fn plainly(text: &str) -> Vec<(usize, usize)> {
+        let bytes = text.as_bytes();
+        let mut out = Vec::new();
+        let mut i = 0;
+        while i < bytes.len() {
+            let starts = at(bytes, i).is_ascii_digit()
+                || matches!(at(bytes, i), b'-' | b'+') && at(bytes, i + 1).is_ascii_digit();
+            let ahead = before(bytes, i);
+            if !starts || is_word(ahead) && ahead < 0x80 || ahead == b'.' {
+                i += 1;
+                continue;
+            }
+            if let Some(end) = angle_pair(text, i).or_else(|| decimal_pair(bytes, i)) {
+                out.push((i, end));
+                i = end;
+                continue;
+            }
+            i = skip(bytes, i + 1, |b| b.is_ascii_digit() || b == b'.');
+        }
+        out
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn digits_lead_to_all_that_a_look_at_every_byte_finds(
+            text in "(lat[=: ]|lng=|[+-]?[0-9]{1,3}[.][0-9]{2,6}|, ?|;|°[NSEW]?|[ a.é'/+-]|[0-9]|POINT[(]){0,12}"
+        ) {
+            let mut mine = Vec::new();
+            coordinates(&text, &mut mine);
+            let mine: Vec<_> = mine.iter().map(|f| (f.start, f.end)).collect();
+            prop_assert_eq!(mine, plainly(&text));
         }
     }
 }

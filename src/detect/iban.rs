@@ -1,9 +1,11 @@
 //! IBANs: two letters, two digits, the country's length, mod 97.
 //!
-//! Each word that begins like an IBAN is read at most 34 characters far.
+//! Each word that begins like an IBAN is read at most 34 characters far; they are found by their
+//! first digits.
 
 use super::Entity;
-use super::bytes::{at, before, is_word};
+use super::block::{Block, find};
+use super::bytes::{at, before, is_word, skip};
 use super::scan::Found;
 
 /// Country and length, from the SWIFT registry.
@@ -25,11 +27,17 @@ const LENGTHS: &[(&[u8; 2], usize)] = &[
 
 /// Proposes every IBAN.
 pub(super) fn ibans(bytes: &[u8], found: &mut Vec<Found>) {
-    for start in 0..bytes.len().saturating_sub(14) {
-        if at(bytes, start).is_ascii_alphabetic()
-            && at(bytes, start + 2).is_ascii_digit()
+    let mut from = 0;
+    // The check digits are where a group of digits begins.
+    while let Some(digits) = find(bytes, from, Block::digits) {
+        from = skip(bytes, digits, |b| b.is_ascii_digit());
+        let Some(start) = digits.checked_sub(2) else {
+            continue;
+        };
+        if from >= digits + 2
+            && bytes.len() - start >= 15
+            && at(bytes, start).is_ascii_alphabetic()
             && at(bytes, start + 1).is_ascii_alphabetic()
-            && at(bytes, start + 3).is_ascii_digit()
             && !is_word(before(bytes, start))
             && let Some(end) = iban(bytes, start)
         {
@@ -87,6 +95,7 @@ fn iban(bytes: &[u8], start: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn check_digits_and_lengths_decide() {
@@ -111,6 +120,30 @@ mod tests {
             "AB12345678901234",
         ] {
             assert_eq!(found(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn digits_lead_to_all_that_a_look_at_every_byte_finds(
+            text in "(GB82 ?WEST ?1234 ?5698 ?7654 ?32|NO9386011117947|[A-Z]{1,3}|[0-9]{1,4}|[ _é-]){0,8}"
+        ) {
+            let bytes = text.as_bytes();
+            let mut mine = Vec::new();
+            ibans(bytes, &mut mine);
+            let plain: Vec<_> = (0..bytes.len().saturating_sub(14))
+                .filter(|at| {
+                    super::at(bytes, *at).is_ascii_alphabetic()
+                        && super::at(bytes, at + 1).is_ascii_alphabetic()
+                        && super::at(bytes, at + 2).is_ascii_digit()
+                        && super::at(bytes, at + 3).is_ascii_digit()
+                        && !is_word(before(bytes, *at))
+                })
+                .filter_map(|at| Some((at, iban(bytes, at)?)))
+                .collect();
+            let mine: Vec<_> = mine.iter().map(|f| (f.start, f.end)).collect();
+            prop_assert_eq!(mine, plain);
         }
     }
 }

@@ -5,7 +5,9 @@
 //! are bytes. This layer knows no policy and no document.
 
 mod address;
+mod address_parts;
 mod address_words;
+mod block;
 mod bytes;
 mod date;
 mod email;
@@ -26,10 +28,11 @@ mod secret;
 mod secret_shapes;
 mod url;
 
+pub(crate) use block::run;
 pub use jsonl::{LineError, detect_line};
 pub use names::{classify_container, classify_name, classify_personal};
 pub use prefilter::may_hold;
-pub use scan::{scan, scan_entities, whole, whole_number};
+pub use scan::{may_be_whole_number, scan, scan_entities, whole, whole_number};
 
 use crate::category::DataCategory;
 

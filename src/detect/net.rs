@@ -11,19 +11,24 @@ use super::scan::Found;
 
 /// Proposes every IPv6 address, MAC address and UUID.
 pub(super) fn hexes(bytes: &[u8], found: &mut Vec<Found>) {
-    let mut i = 0;
-    while i < bytes.len() {
-        let byte = at(bytes, i);
-        if !(byte.is_ascii_hexdigit() || byte == b':') || is_word(before(bytes, i)) {
-            i += 1;
+    let mut from = 0;
+    // Nothing is one without a mark, so the run is looked for round each mark.
+    while let Some(n) = memchr::memchr3(b':', b'-', b'.', part(bytes, from, bytes.len())) {
+        let mark = from + n;
+        let mut start = mark;
+        while start > from && before(bytes, start).is_ascii_hexdigit() {
+            start -= 1;
+        }
+        if is_word(before(bytes, start)) || start == mark && at(bytes, mark) != b':' {
+            from = mark + 1;
             continue;
         }
-        let end = skip(bytes, i, |b| {
+        let end = skip(bytes, start, |b| {
             b.is_ascii_hexdigit() || matches!(b, b':' | b'-' | b'.')
         });
-        run(bytes, i, end, found);
+        run(bytes, start, end, found);
         // Stand behind the run; a word that goes on cannot start a candidate.
-        i = end.max(i + 1);
+        from = end.max(mark + 1);
     }
 }
 
@@ -147,6 +152,7 @@ fn ipv6(bytes: &[u8], from: usize, end: usize) -> Option<(usize, Entity)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn found(text: &str) -> Vec<(Entity, &str)> {
         let mut out = Vec::new();
@@ -214,6 +220,36 @@ mod tests {
             "2018-05-23T00:42:34Z",
         ] {
             assert_eq!(found(text), [], "{text}");
+        }
+    }
+
+    /// A look at every byte.
+    fn plainly(bytes: &[u8], found: &mut Vec<Found>) {
+        let mut i = 0;
+        while i < bytes.len() {
+            let byte = at(bytes, i);
+            if !(byte.is_ascii_hexdigit() || byte == b':') || is_word(before(bytes, i)) {
+                i += 1;
+                continue;
+            }
+            let end = skip(bytes, i, |b| {
+                b.is_ascii_hexdigit() || matches!(b, b':' | b'-' | b'.')
+            });
+            run(bytes, i, end, found);
+            i = end.max(i + 1);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn marks_lead_to_all_that_a_look_at_every_byte_finds(
+            text in "([a-f0-9]{1,4}[:.-]{1,2}|[a-f0-9]{2}|[a-g0-9]{8}-[a-f0-9]{4}-|::|x|é| |-|203[.]0[.]113[.]7|00:1a:2b:2d:cd:04|ea98534e-7d93-4d65-82ca-84f5c7703a2c){0,12}"
+        ) {
+            let (mut mine, mut plain) = (Vec::new(), Vec::new());
+            hexes(text.as_bytes(), &mut mine);
+            plainly(text.as_bytes(), &mut plain);
+            prop_assert_eq!(format!("{mine:?}"), format!("{plain:?}"));
         }
     }
 }

@@ -7,6 +7,7 @@
 use smallvec::SmallVec;
 
 use super::Entity;
+use super::block::{Block, find};
 use super::bytes::{at, before, is_word, number, part, second_before, skip, word_before};
 use super::scan::Found;
 use super::{natid, phone};
@@ -28,11 +29,8 @@ impl Group {
 pub(super) fn numbers(bytes: &[u8], found: &mut Vec<Found>) {
     let mut groups: SmallVec<[Group; 12]> = SmallVec::new();
     let mut i = 0;
-    while i < bytes.len() {
-        if !at(bytes, i).is_ascii_digit() {
-            i += 1;
-            continue;
-        }
+    while let Some(first) = find(bytes, i, Block::digits) {
+        i = first;
         groups.clear();
         // A run: groups with one or two signs of layout between.
         loop {
@@ -51,7 +49,10 @@ pub(super) fn numbers(bytes: &[u8], found: &mut Vec<Found>) {
             }
             i = next;
         }
-        judge(bytes, &groups, found);
+        // Four groups may be an address; anything else has six digits at least.
+        if groups.len() >= 4 || groups.iter().map(|g| g.len()).sum::<usize>() >= 6 {
+            judge(bytes, &groups, found);
+        }
     }
 }
 
@@ -269,6 +270,9 @@ const CARD_WORDS: &[&str] = &[
     "kredit", "carte", "tarjeta", "cart", "kaart", "number", "num",
 ];
 
+/// Digits of the shortest card number.
+pub(super) const LEAST_CARD: usize = 13;
+
 fn is_card_text(digits: &[u8]) -> bool {
     std::str::from_utf8(digits).is_ok_and(is_card)
 }
@@ -276,7 +280,7 @@ fn is_card_text(digits: &[u8]) -> bool {
 /// Whether the digits are a card number: issuer prefix, length, Luhn.
 pub(super) fn is_card(digits: &str) -> bool {
     let bytes = digits.as_bytes();
-    if !(13..=19).contains(&bytes.len()) || !bytes.iter().all(u8::is_ascii_digit) {
+    if !(LEAST_CARD..=19).contains(&bytes.len()) || !bytes.iter().all(u8::is_ascii_digit) {
         return false;
     }
     let six = number(part(bytes, 0, 6));
@@ -358,6 +362,7 @@ pub(super) fn integer_digits(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn found(text: &str, entity: Entity) -> Vec<&str> {
         let mut out = Vec::new();
@@ -420,6 +425,38 @@ mod tests {
             "id4111111111111111",
         ] {
             assert_eq!(found(text, Entity::CreditCard), [""; 0], "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn runs_that_are_not_judged_hold_nothing(
+            text in "(tel |call |[+(]|[0-9]{1,2}|00|[ ./()-]|x12| ext |[1-9][.][0-9]{3}[.]|-k){0,9}"
+        ) {
+            let bytes = text.as_bytes();
+            let mut groups: Vec<Group> = Vec::new();
+            let mut i = 0;
+            while i < bytes.len() {
+                if at(bytes, i).is_ascii_digit() {
+                    let end = skip(bytes, i, |b| b.is_ascii_digit());
+                    groups.push(Group { start: i, end });
+                    i = end;
+                } else {
+                    i += 1;
+                }
+            }
+            // Every row of neighbours that is too short to be judged.
+            for (from, _) in groups.iter().enumerate() {
+                for to in from + 1..=groups.len().min(from + 3) {
+                    let row = &groups[from..to];
+                    if row.iter().map(|g| g.len()).sum::<usize>() < 6 {
+                        let mut out = Vec::new();
+                        judge(bytes, row, &mut out);
+                        prop_assert!(out.is_empty(), "{text:?} {row:?} {out:?}");
+                    }
+                }
+            }
         }
     }
 }

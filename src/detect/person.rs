@@ -5,11 +5,10 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
-
 use hashbrown::HashSet;
 
 use super::Entity;
+use super::block::find;
 use super::scan::Found;
 
 /// Given names of some forty languages, lower case, one a line. Derived from the lists of the Faker
@@ -96,13 +95,29 @@ const STOP: &[&str] = &[
     "avenue", "lane", "drama", "comedy", "action", "mystery", "kids", "salesforce", "cloud", "api", "sdk", "script", "function", "class", "method",
 ];
 
-static LEAD_WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let built = AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .build(LEADS);
-    #[expect(clippy::expect_used, reason = "a fixed list of a few words")]
-    built.expect("the words build")
+/// The leads without their blank, by their last byte.
+static BY_LAST: LazyLock<Vec<Vec<&'static str>>> = LazyLock::new(|| {
+    let mut table = vec![Vec::new(); 256];
+    for lead in LEADS {
+        let bare = lead.strip_suffix(' ').unwrap_or(lead);
+        let last = bare.as_bytes().last().copied().unwrap_or(0);
+        if let Some(list) = table.get_mut(usize::from(last)) {
+            list.push(bare);
+        }
+    }
+    table
 });
+
+/// Leads that common words follow: they ask for a known given name.
+const STRICT: &[&str] = &[
+    "hello",
+    "hi",
+    "hey",
+    "why is",
+    "name:",
+    "contact:",
+    "customer:",
+];
 
 /// Proposes names of persons.
 pub(super) fn persons(text: &str, found: &mut Vec<Found>) {
@@ -116,38 +131,7 @@ pub(super) fn persons(text: &str, found: &mut Vec<Found>) {
         return;
     }
     let bytes = text.as_bytes();
-    for lead in LEAD_WORDS.find_overlapping_iter(text) {
-        let (i, end) = (lead.start(), lead.end());
-        let boundary = text
-            .get(..i)
-            .and_then(|head| head.chars().next_back())
-            .is_none_or(|c| !c.is_alphanumeric());
-        if !boundary {
-            continue;
-        }
-        let strict = matches!(
-            LEADS.get(lead.pattern().as_usize()),
-            Some(
-                &"hello "
-                    | &"hi "
-                    | &"hey "
-                    | &"why is "
-                    | &"name: "
-                    | &"contact: "
-                    | &"customer: "
-            )
-        );
-        let blanks = super::bytes::skip(bytes, end, |b| b == b' ').min(end + 6);
-        let start = skip_titles(text, blanks);
-        if let Some(end) = name_at(text, start, strict) {
-            found.push(Found {
-                start,
-                end,
-                entity: Entity::Person,
-                rank: 34,
-            });
-        }
-    }
+    led(text, found);
     let mut from = 0;
     for line in text.split('\n').take(256) {
         let start = from + line.len() - line.trim_start_matches(['>', ' ', '*', '"']).len();
@@ -176,6 +160,54 @@ pub(super) fn persons(text: &str, found: &mut Vec<Found>) {
             });
         }
         from += line.len() + 1;
+    }
+}
+
+/// Names behind what leads to one: looked for from where a capital stands behind a blank.
+fn led(text: &str, found: &mut Vec<Found>) {
+    /// Blanks between a lead, with its own, and the name.
+    const BLANKS: usize = 7;
+    let bytes = text.as_bytes();
+    let mut from = 1;
+    while let Some(start) = find(bytes, from, |block| block.upper() | block.high()) {
+        from = start + 1;
+        if super::bytes::before(bytes, start) != b' ' {
+            continue;
+        }
+        let head = bytes.get(..start).unwrap_or(&[]);
+        let end = head
+            .iter()
+            .rev()
+            .take(BLANKS + 1)
+            .take_while(|b| **b == b' ')
+            .count();
+        let Some(lead_end) = start.checked_sub(end).filter(|_| end <= BLANKS) else {
+            continue;
+        };
+        let last = super::bytes::before(bytes, lead_end).to_ascii_lowercase();
+        let leads = BY_LAST.get(usize::from(last)).map_or(&[][..], |list| list);
+        for lead in leads {
+            let Some(at) = lead_end.checked_sub(lead.len()) else {
+                continue;
+            };
+            let here = bytes.get(at..lead_end).unwrap_or(&[]);
+            if !here.eq_ignore_ascii_case(lead.as_bytes()) {
+                continue;
+            }
+            let boundary = text
+                .get(..at)
+                .and_then(|head| head.chars().next_back())
+                .is_none_or(|c| !c.is_alphanumeric());
+            let strict = STRICT.contains(lead);
+            if boundary && let Some(end) = name_at(text, skip_titles(text, start), strict) {
+                found.push(Found {
+                    start: skip_titles(text, start),
+                    end,
+                    entity: Entity::Person,
+                    rank: 34,
+                });
+            }
+        }
     }
 }
 
@@ -360,6 +392,7 @@ pub(super) fn is_dictionary_word(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn found(text: &str) -> Vec<&str> {
         let mut out = Vec::new();
@@ -405,6 +438,46 @@ mod tests {
             "Hello World",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
+        }
+    }
+
+    /// Each lead looked for at each byte.
+    fn plainly(text: &str) -> Vec<(usize, usize)> {
+        let bytes = text.as_bytes();
+        let mut out = Vec::new();
+        for lead in LEADS {
+            for i in 0..bytes.len() {
+                let end = i + lead.len();
+                let here = bytes
+                    .get(i..end)
+                    .is_some_and(|b| b.eq_ignore_ascii_case(lead.as_bytes()));
+                let head = text.get(..i);
+                if !here || head.is_none_or(|h| h.ends_with(char::is_alphanumeric)) {
+                    continue;
+                }
+                let strict = STRICT.contains(&lead.trim_end());
+                let blanks = super::super::bytes::skip(bytes, end, |b| b == b' ').min(end + 6);
+                let start = skip_titles(text, blanks);
+                if let Some(end) = name_at(text, start, strict) {
+                    out.push((start, end));
+                }
+            }
+        }
+        out.sort_unstable();
+        out
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn capitals_lead_to_all_that_the_leads_do(
+            text in "([Dd]ear |Frau |herr |Dr[.] |Mr |my name's |name:[*]{2} |hello |contact: |señor |welcome back, |[A-ZÄ][a-z]{2,6}|Jane|Søren | {1,9}|[a-z]{1,5}|[.,:é]){0,10}"
+        ) {
+            let mut mine = Vec::new();
+            led(&text, &mut mine);
+            let mut mine: Vec<_> = mine.iter().map(|f| (f.start, f.end)).collect();
+            mine.sort_unstable();
+            prop_assert_eq!(mine, plainly(&text));
         }
     }
 }

@@ -4,12 +4,10 @@
 //! Invariant: what comes out is sorted, disjoint, non-empty and on character boundaries of the
 //! original text, whatever the recognisers propose.
 
-use super::bytes::{
-    AT, CLASS, COLON, DASH, DIGIT, DOT, EQUALS, FOLDED, HIGH, LOWER, SLASH, SPACE, UPPER,
-};
+use super::bytes::{AT, COLON, DASH, DOT, EQUALS, HIGH, LOWER, SLASH, SPACE, UPPER};
 use super::{
-    Entity, Span, address, date, email, fold, geo, iban, net, numbers, person, prefilter, secret,
-    url,
+    Entity, Span, address, block, date, email, fold, geo, iban, net, numbers, person, prefilter,
+    secret, url,
 };
 
 /// What a recogniser proposes; the highest rank of overlapping spans stands.
@@ -60,24 +58,28 @@ pub fn whole(text: &str) -> Option<Entity> {
     url::is_whole(text).then_some(Entity::Url)
 }
 
+/// Whether a JSON number, as it is written, may be an entity: it has an exponent, or whole digits
+/// enough.
+#[must_use]
+#[inline]
+pub fn may_be_whole_number(text: &[u8]) -> bool {
+    let whole = text.iter().position(|b| *b == b'.').unwrap_or(text.len());
+    whole >= numbers::LEAST_CARD || text.iter().any(|b| matches!(b, b'e' | b'E'))
+}
+
 /// The entity that a JSON number, as it is written, is as a whole: a card number as an integer, a
 /// float or in exponent form.
 #[must_use]
 pub fn whole_number(text: &str) -> Option<Entity> {
+    if !may_be_whole_number(text.as_bytes()) {
+        return None;
+    }
     let digits = numbers::integer_digits(text)?;
     numbers::is_card(&digits).then_some(Entity::CreditCard)
 }
 
 fn collect(text: &str, found: &mut Vec<Found>) {
-    let folded = if text
-        .bytes()
-        .any(|b| super::bytes::class(b) & (HIGH | FOLDED) != 0)
-    {
-        fold::fold(text)
-    } else {
-        None
-    };
-    let Some(folded) = folded else {
+    let Some(folded) = fold::fold(text) else {
         recognise(text, found);
         return;
     };
@@ -102,13 +104,7 @@ fn collect(text: &str, found: &mut Vec<Found>) {
 /// Runs the recognisers whose marks the text bears.
 fn recognise(text: &str, found: &mut Vec<Found>) {
     let bytes = text.as_bytes();
-    let mut seen = 0;
-    let mut digits = 0_usize;
-    for byte in bytes {
-        let class = CLASS.get(usize::from(*byte)).copied().unwrap_or(0);
-        seen |= class;
-        digits += usize::from(class == DIGIT);
-    }
+    let (seen, digits) = block::classes(bytes);
     if seen & AT != 0 {
         email::emails(text, found);
     }

@@ -1,18 +1,45 @@
 //! Credentials: tokens of known shape, JWTs, PEM keys, `Basic` and `Bearer`, passwords in URLs, and
 //! the values of `password=` and the like.
 //!
-//! One walk over the words of the text; each word is read once. A span is the secret, not its name.
+//! Most words can be none: looked at are those within long tokens, those with a digit, and those that
+//! a sign announces. A span is the secret, not its name.
 
 use std::sync::LazyLock;
 
 use super::Entity;
-use super::bytes::{AT, COLON, EQUALS, at, before, is_word, part, skip};
+use super::block::{Block, find, run};
+use super::bytes::{AT, COLON, DASH, DIGIT, EQUALS, SLASH, SPACE, at, before, is_word, part, skip};
 use super::scan::Found;
 use super::secret_shapes::{SHAPES, alnum, dotted, hex, upper, wordy};
 use super::{natid, person};
 
 /// Proposes every credential; `seen` are the classes of bytes in the text.
 pub(super) fn secrets(text: &str, seen: u16, found: &mut Vec<Found>) {
+    let bytes = text.as_bytes();
+    if seen & DASH != 0 && memchr::memmem::find(bytes, b"-----BEGIN ").is_some() {
+        words(text, found);
+    } else {
+        long_words(bytes, found);
+        if seen & DIGIT != 0 {
+            numbered_words(bytes, found);
+        }
+        if seen & SPACE != 0 {
+            schemes(bytes, found);
+        }
+        if seen & SLASH != 0 {
+            hooks(bytes, found);
+        }
+    }
+    if seen & (EQUALS | COLON) != 0 {
+        assignments(text, found);
+    }
+    if seen & AT != 0 && seen & COLON != 0 {
+        url_passwords(bytes, found);
+    }
+}
+
+/// Looks at every word, and takes PEM blocks whole.
+fn words(text: &str, found: &mut Vec<Found>) {
     let bytes = text.as_bytes();
     let mut i = 0;
     while i < bytes.len() {
@@ -30,11 +57,92 @@ pub(super) fn secrets(text: &str, seen: u16, found: &mut Vec<Found>) {
         }
         i = end;
     }
-    if seen & (EQUALS | COLON) != 0 {
-        assignments(text, found);
+}
+
+/// The word that the byte before `end` belongs to, where nothing before `floor` is part of it, and
+/// its end. None when it goes on from a letter beyond ASCII.
+fn word_round(bytes: &[u8], floor: usize, at_byte: usize) -> Option<(usize, usize)> {
+    let mut run = at_byte;
+    while run > floor && wordy(before(bytes, run)) {
+        run -= 1;
     }
-    if seen & AT != 0 && seen & COLON != 0 {
-        url_passwords(bytes, found);
+    let start = skip(bytes, run, |b| wordy(b) && !alnum(b));
+    let ahead = before(bytes, start);
+    (!is_word(ahead) || ahead == b'_').then(|| (start, skip(bytes, start, wordy)))
+}
+
+/// Shortest token that needs none of the other signs: a JWT of next to nothing.
+const LONG: usize = 18;
+
+/// Words within long tokens, which alone can be of a known shape.
+fn long_words(bytes: &[u8], found: &mut Vec<Found>) {
+    let mut from = 0;
+    while let Some((start, end)) = run(bytes, from, LONG, dotted) {
+        let mut i = start;
+        while i < end {
+            if !alnum(at(bytes, i)) {
+                i += 1;
+                continue;
+            }
+            let stop = skip(bytes, i, wordy);
+            if !is_word(before(bytes, i)) || before(bytes, i) == b'_' {
+                word(bytes, i, stop, found);
+            }
+            i = stop;
+        }
+        from = end;
+    }
+}
+
+/// Words that hold a digit or stand before one.
+fn numbered_words(bytes: &[u8], found: &mut Vec<Found>) {
+    let mut done = 0;
+    let mut from = 0;
+    while let Some(digit) = find(bytes, from, Block::digits) {
+        // `QQ 12`: the word before, with one byte between.
+        if let Some(gap) = digit.checked_sub(1)
+            && gap > done
+            && !wordy(at(bytes, gap))
+            && wordy(before(bytes, gap))
+            && let Some((start, end)) = word_round(bytes, done, gap)
+            && start < end
+        {
+            word(bytes, start, end, found);
+        }
+        let whole = word_round(bytes, done, digit);
+        let end = skip(bytes, digit, wordy);
+        // Longer ones are no ids, and were looked at above.
+        if let Some((start, end)) = whole.filter(|(start, end)| end - start <= 24) {
+            word(bytes, start, end, found);
+        }
+        done = end;
+        from = end;
+    }
+}
+
+/// `Bearer …` and `Basic …`.
+fn schemes(bytes: &[u8], found: &mut Vec<Found>) {
+    for start in memchr::memchr2_iter(b'b', b'B', bytes) {
+        let named = [&b"bearer "[..], b"basic "]
+            .iter()
+            .any(|name| part(bytes, start, start + name.len()).eq_ignore_ascii_case(name));
+        if named
+            && let Some((first, end)) = word_round(bytes, 0, start)
+            && first == start
+        {
+            word(bytes, start, end, found);
+        }
+    }
+}
+
+/// `hooks.slack.com/services/…`.
+fn hooks(bytes: &[u8], found: &mut Vec<Found>) {
+    for dot in memchr::memmem::find_iter(bytes, b".slack.com/services/") {
+        if let Some((start, end)) = dot.checked_sub(1).and_then(|_| word_round(bytes, 0, dot))
+            && end == dot
+        {
+            word(bytes, start, end, found);
+        }
     }
 }
 
@@ -253,12 +361,9 @@ fn assignments(text: &str, found: &mut Vec<Found>) {
     let bytes = text.as_bytes();
     let mut i = 0;
     let mut clear = [0; 2];
-    while i < bytes.len() {
+    while let Some(n) = memchr::memchr2(b'=', b':', part(bytes, i, bytes.len())) {
+        i += n;
         let mark = at(bytes, i);
-        if mark != b'=' && mark != b':' {
-            i += 1;
-            continue;
-        }
         let name_end = skip_quotes_back(bytes, i);
         let name_start = {
             let mut start = name_end;
@@ -465,6 +570,7 @@ pub(super) fn is_plausible(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn found(text: &str) -> Vec<&str> {
         let mut out = Vec::new();
@@ -526,6 +632,19 @@ mod tests {
     }
 
     #[test]
+    fn shapes_are_long_tokens() {
+        for shape in SHAPES {
+            assert!(shape.prefix.len() + shape.least >= LONG, "{}", shape.prefix);
+            assert!(shape.prefix.bytes().all(dotted), "{}", shape.prefix);
+            assert!(
+                (0..=255).all(|b| !(shape.body)(b) || dotted(b)),
+                "{}",
+                shape.prefix
+            );
+        }
+    }
+
+    #[test]
     fn placeholders_hashes_and_words_are_left() {
         for text in [
             "token=undefined",
@@ -546,6 +665,26 @@ mod tests {
             "https://host.example:8080/a@b",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(6000))]
+        #[test]
+        fn signs_lead_to_all_that_a_look_at_every_word_finds(
+            text in "(AKIAIOSFODNN7EXAMPL[A-Z]|sk_live_[a-z0-9]{16,20}|eyJ[a-zA-Z0-9]{9,12}[.][a-z]{4,6}[.]|[Bb]earer |basic |-{0,2}BASIC [a-z0-9]{8,10}|hooks[.]slack[.]com/services/[A-Z0-9/]{38,44}|https://|QQ 12 34 56 C|AL 92 64 98 C|75134132D|180842-603B|[A-Za-z0-9_-]{1,12}|[ .:/=_é-]|110201543:AAHdqTcvCH1vGWJxfSe1ofSAs0K5PALDsaw|[0-9a-f]{32}-us[0-9]){0,8}"
+        ) {
+            let seen = super::super::block::classes(text.as_bytes()).0;
+            let (mut mine, mut plain) = (Vec::new(), Vec::new());
+            secrets(&text, seen & !(EQUALS | COLON), &mut mine);
+            words(&text, &mut plain);
+            let told = |found: &[Found]| {
+                let mut all: Vec<_> = found.iter().map(|f| format!("{f:?}")).collect();
+                all.sort();
+                all.dedup();
+                all
+            };
+            prop_assert_eq!(told(&mine), told(&plain));
         }
     }
 }

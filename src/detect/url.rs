@@ -169,7 +169,8 @@ const PARAMETERS: &[&str] = &[
 pub(super) fn user_ids(text: &str, found: &mut Vec<Found>) {
     let bytes = text.as_bytes();
     let mut i = 0;
-    while i < bytes.len() {
+    while let Some(n) = memchr::memchr3(b'/', b'?', b'&', part(bytes, i, bytes.len())) {
+        i += n;
         match at(bytes, i) {
             b'/' if at(bytes, i + 1) == b'@' => {
                 if let Some((start, end)) = handle(bytes, i + 2) {
@@ -183,8 +184,7 @@ pub(super) fn user_ids(text: &str, found: &mut Vec<Found>) {
                 i += 2;
             }
             b'/' => i = segment(bytes, i, found),
-            b'?' | b'&' => i = parameter(bytes, i, found),
-            _ => i += 1,
+            _ => i = parameter(bytes, i, found),
         }
     }
 }

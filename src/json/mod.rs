@@ -52,12 +52,14 @@ pub struct Node {
 impl Node {
     /// The token's range in the document.
     #[must_use]
+    #[inline]
     pub fn range(&self) -> std::ops::Range<usize> {
         self.start as usize..self.end as usize
     }
 
     /// The range with a string's quotes.
     #[must_use]
+    #[inline]
     pub fn outer(&self) -> std::ops::Range<usize> {
         let quote = usize::from(matches!(self.kind, Kind::Str | Kind::Key));
         self.start as usize - quote..self.end as usize + quote
@@ -74,8 +76,19 @@ pub struct Tape {
 impl Tape {
     /// The node at an index.
     #[must_use]
+    #[inline]
     pub fn node(&self, at: usize) -> Option<&Node> {
         self.nodes.get(at)
+    }
+
+    /// The nodes at an index and behind it: a key and its value.
+    #[must_use]
+    #[inline]
+    pub fn pair(&self, at: usize) -> Option<(&Node, &Node)> {
+        match self.nodes.get(at..at + 2) {
+            Some([key, value]) => Some((key, value)),
+            _ => None,
+        }
     }
 
     /// How many nodes there are.

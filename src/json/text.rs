@@ -57,31 +57,53 @@ pub fn escape_into(text: &str, out: &mut Vec<u8>) {
 /// Appends the raw string with patches applied that are given in offsets of its unescaped form.
 /// Bytes outside the patches leave as they came, escapes and lone surrogates included.
 pub fn splice_raw(raw: &str, patches: &[Patch], out: &mut Vec<u8>) {
-    let mut patches = patches.iter();
-    let mut next = patches.next();
-    let mut plain = 0;
+    let mut reader = Offsets {
+        raw,
+        plain: 0,
+        at: 0,
+    };
     let mut done = 0;
-    let mut inside: Option<usize> = None;
-    for (range, c) in Unescape::new(raw) {
-        if inside.is_none()
-            && let Some(patch) = next
-            && plain >= patch.range.start
-        {
-            out.extend_from_slice(raw.get(done..range.start).unwrap_or("").as_bytes());
-            escape_into(&patch.with, out);
-            inside = Some(patch.range.end);
-            next = patches.next();
-        }
-        plain += c.len_utf8();
-        if let Some(end) = inside
-            && plain >= end
-        {
-            done = range.end;
-            inside = None;
-        }
+    for patch in patches {
+        // A patch begins at a character and ends behind one, as the raw bytes of it do.
+        let start = reader.find(patch.range.start);
+        let end = reader.find(patch.range.end);
+        out.extend_from_slice(raw.get(done..start).unwrap_or("").as_bytes());
+        escape_into(&patch.with, out);
+        done = end;
     }
-    if inside.is_none() {
-        out.extend_from_slice(raw.get(done..).unwrap_or("").as_bytes());
+    out.extend_from_slice(raw.get(done..).unwrap_or("").as_bytes());
+}
+
+/// Finds raw offsets of offsets in the unescaped form, in order: what holds no escape is skipped over.
+struct Offsets<'r> {
+    raw: &'r str,
+    plain: usize,
+    at: usize,
+}
+
+impl Offsets<'_> {
+    /// The raw offset at which the character at or behind `plain` begins.
+    fn find(&mut self, plain: usize) -> usize {
+        while self.plain < plain {
+            let rest = self.raw.get(self.at..).unwrap_or("");
+            let free = memchr::memchr(b'\\', rest.as_bytes()).unwrap_or(rest.len());
+            let step = free.min(plain - self.plain);
+            self.plain += step;
+            self.at += step;
+            if self.plain == plain {
+                break;
+            }
+            let mut escape = Unescape {
+                raw: self.raw,
+                at: self.at,
+            };
+            let Some((range, c)) = escape.next() else {
+                return self.raw.len();
+            };
+            self.plain += c.len_utf8();
+            self.at = range.end;
+        }
+        self.at
     }
 }
 
@@ -91,11 +113,7 @@ struct Unescape<'r> {
     at: usize,
 }
 
-impl<'r> Unescape<'r> {
-    fn new(raw: &'r str) -> Self {
-        Self { raw, at: 0 }
-    }
-
+impl Unescape<'_> {
     fn unit(&self, at: usize) -> Option<u32> {
         let hex = self.raw.get(at..at + 6)?.strip_prefix("\\u")?;
         u32::from_str_radix(hex, 16).ok()
@@ -138,6 +156,7 @@ impl Iterator for Unescape<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn escapes_read_as_json_does() {
@@ -177,5 +196,38 @@ mod tests {
         };
         splice_raw("abc", &[patch], &mut out);
         assert_eq!(out, b"x");
+    }
+
+    proptest! {
+        #[test]
+        fn patches_of_a_raw_string_are_patches_of_the_text(
+            raw in "([a-zé]|\\\\n|\\\\u00e9|\\\\ud83d\\\\ude00|\\\\\\\\|\\\\ud83d ){0,12}",
+            cuts in proptest::collection::vec(0usize..12, 4),
+        ) {
+            let mut plain = String::new();
+            unescape_into(&raw, &mut plain);
+            let bounds: Vec<usize> =
+                plain.char_indices().map(|(i, _)| i).chain([plain.len()]).collect();
+            let mut at: Vec<usize> = cuts.iter().map(|c| bounds[c % bounds.len()]).collect();
+            at.sort_unstable();
+            at.dedup();
+            let patches: Vec<Patch> = at
+                .chunks_exact(2)
+                .map(|c| Patch { range: c[0]..c[1], with: "\"x".into() })
+                .collect();
+            let mut out = Vec::new();
+            splice_raw(&raw, &patches, &mut out);
+            let mut again = String::new();
+            unescape_into(std::str::from_utf8(&out).unwrap(), &mut again);
+            let mut want = String::new();
+            let mut done = 0;
+            for patch in &patches {
+                want.push_str(&plain[done..patch.range.start]);
+                want.push_str(&patch.with);
+                done = patch.range.end;
+            }
+            want.push_str(&plain[done..]);
+            prop_assert_eq!(again, want);
+        }
     }
 }

@@ -38,9 +38,11 @@ pub(crate) async fn serve(mut client: TcpStream, host: &str, worker: &Worker, li
     let mut vendor = match dial(worker, host).await {
         Ok(stream) => stream,
         Err(problem) => {
-            metrics.entry(match problem {
-                Problem::Host => Entry::Refused,
-                _ => Entry::Unreachable,
+            let refused = matches!(problem, Problem::Host);
+            metrics.entry(if refused {
+                Entry::Refused
+            } else {
+                Entry::Unreachable
             });
             return refuse(&mut client, &problem).await;
         }

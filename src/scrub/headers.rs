@@ -152,7 +152,9 @@ pub(super) fn basic_user(value: &str) -> Option<String> {
 /// `key=value, key=value`, as some schemes write credentials; `None` for anything else.
 pub(super) fn auth_parameters(credentials: &str) -> Option<Vec<(&str, &str)>> {
     let word = |w: &str| {
-        !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+        !w.is_empty()
+            && w.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
     };
     let parts = credentials.split(',').map(str::trim);
     let pairs: Option<Vec<_>> = parts.map(|part| part.split_once('=')).collect();

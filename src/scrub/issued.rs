@@ -54,11 +54,16 @@ fn is_number(text: &str) -> bool {
 
 /// 32 or more hexadecimal digits, perhaps behind a short prefix (`pub…`), or a UUID.
 fn is_key(text: &str) -> bool {
-    let hex = |s: &str| s.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let hex = |s: &str| {
+        s.bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
     let prefix = text.len() % 32;
     let prefixed = (32..=72).contains(&text.len())
         && prefix <= 8
-        && text.get(..prefix).is_some_and(|p| p.bytes().all(|b| b.is_ascii_lowercase()))
+        && text
+            .get(..prefix)
+            .is_some_and(|p| p.bytes().all(|b| b.is_ascii_lowercase()))
         && text.get(prefix..).is_some_and(hex);
     let uuid = text.len() == 36
         && text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
@@ -108,6 +113,9 @@ mod tests {
         }
         let text = "https://1ab70ce0123456789abcdef012345678@o1.example.com/42";
         let found = locator(text).unwrap();
-        assert_eq!((found.key, found.project), ("1ab70ce0123456789abcdef012345678", "42"));
+        assert_eq!(
+            (found.key, found.project),
+            ("1ab70ce0123456789abcdef012345678", "42")
+        );
     }
 }

@@ -3,8 +3,9 @@
 use super::Refusal;
 use super::engine::{Found, Judge};
 use super::fate::{Leaf, Stop, Text};
+use super::hot::Settled;
 use super::memo::Known;
-use super::paths::{NodeId, Paths, Source};
+use super::paths::{KeyOut, NodeId, Paths, Source};
 use super::plan::{NO_RULE, RuleId};
 use crate::action::{Action, Context, Effect, Value};
 use crate::category::DataCategory;
@@ -214,40 +215,17 @@ impl<'p> Judge<'p, '_> {
             return Ok(Leaf::Keep);
         }
         // What explains wants every row, what looks for a project token wants every value.
-        // What is judged at a depth of folds, or with little left to unfold, would be judged
-        // otherwise elsewhere.
-        let worth = match self.action(found) {
-            Action::Keep | Action::Generalize(_) => true,
-            // Cheaper done again than looked up.
-            Action::Drop
-            | Action::Null
-            | Action::Replace(_)
-            | Action::Mask(_)
-            | Action::Hash(_)
-            | Action::Random(_)
-            | Action::DropEvent
-            | Action::Reject => false,
-        };
-        let memorable = worth
-            && !self.explains()
+        let memorable = !self.explains()
             && !found.project
             && Paths::lasts(found.path)
-            && self.folds == 0
-            && !self.heard.knows()
-            && self.unfold_left > UNFOLD_OF_A_MEMO;
+            && is_remembered(self.action(found));
         if memorable
-            && let Some((known, action)) = self.memo.get(found.path, self.class, raw.as_bytes())
+            && let Some((leaf, slot)) = self.remembered(found.path, raw.as_bytes(), node, edits)
         {
-            self.report.count_slot(action);
-            return Ok(match known {
-                Known::Keep => Leaf::Keep,
-                Known::Remove => Leaf::Remove,
-                Known::Inside(new) => {
-                    edits.replace(node.range(), new);
-                    Leaf::Edited
-                }
-            });
+            self.report.count_slot(slot);
+            return Ok(leaf);
         }
+        let memorable = memorable && self.remembers();
         self.random = false;
         let mut plain = self.pools.text();
         if node.escaped {
@@ -285,6 +263,77 @@ impl<'p> Judge<'p, '_> {
 }
 
 impl Judge<'_, '_> {
+    /// What is judged at a depth of folds, or with little left to unfold, would be judged otherwise
+    /// elsewhere.
+    #[inline]
+    fn remembers(&self) -> bool {
+        self.folds == 0 && self.unfold_left > UNFOLD_OF_A_MEMO && !self.plan.vendor.quotes
+    }
+
+    /// What became of the same string at the same path before, done again; with the action's slot
+    /// in the report.
+    #[inline]
+    pub(super) fn remembered(
+        &self,
+        path: NodeId,
+        raw: &[u8],
+        node: &Node,
+        edits: &mut Edits,
+    ) -> Option<(Leaf, u8)> {
+        if !self.remembers() {
+            return None;
+        }
+        let (known, slot) = self.memo.get(path, self.class, raw)?;
+        let leaf = match known {
+            Known::Keep => Leaf::Keep,
+            Known::Remove => Leaf::Remove,
+            Known::Inside(new) => {
+                edits.replace(node.range(), new);
+                Leaf::Edited
+            }
+        };
+        Some((leaf, slot))
+    }
+
+    /// Notes what becomes of scalars at a path, where the path alone says it.
+    pub(super) fn settle_path(&mut self, path: NodeId) {
+        // Where a document's texts are judged by what else stands in it, no path alone decides.
+        let quotes = self.plan.vendor.quotes;
+        if quotes || self.paths.hot(path).is_none_or(|hot| hot.knows(self.class)) {
+            return;
+        }
+        let rule = self
+            .paths
+            .leaf_rule(self.plan, path, self.class, &self.mask);
+        let node = self.paths.get(path);
+        let kept_for_protocol = rule == NO_RULE && node.protocol;
+        let action = if kept_for_protocol {
+            &KEEP
+        } else {
+            self.plan.action(rule)
+        };
+        let plain = Paths::lasts(path)
+            && !node.project
+            && node.set.is_none()
+            && !node.positional
+            && matches!(node.key_out, KeyOut::Same);
+        let known = node.category.is_some() || node.protocol;
+        let settled = if !plain {
+            Settled::No
+        } else if matches!(action, Action::Keep) {
+            Settled::Keep
+        } else if known && matches!(action, Action::Drop) {
+            Settled::Drop
+        } else if is_remembered(action) {
+            Settled::Look
+        } else {
+            Settled::No
+        };
+        if let Some(hot) = self.paths.hot_mut(path) {
+            hot.settle(self.class, settled);
+        }
+    }
+
     fn remember(&mut self, raw: &str, found: Found, fate: &Text) {
         let mut inside = Vec::new();
         let known = match fate {
@@ -304,6 +353,21 @@ impl Judge<'_, '_> {
         let (class, action) = (self.class, self.last_action);
         self.memo
             .put(found.path, class, raw.as_bytes(), known, action);
+    }
+}
+
+/// Whether it is worth while to remember what an action made of a string.
+fn is_remembered(action: &Action) -> bool {
+    match action {
+        Action::Keep | Action::Generalize(_) | Action::Hash(_) => true,
+        // Cheaper done again than looked up, or never the same.
+        Action::Drop
+        | Action::Null
+        | Action::Replace(_)
+        | Action::Mask(_)
+        | Action::Random(_)
+        | Action::DropEvent
+        | Action::Reject => false,
     }
 }
 

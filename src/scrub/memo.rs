@@ -5,12 +5,14 @@
 //! outcomes that depend on nothing but that key are kept: no random values, no refusals. It holds
 //! values, so it lives in memory only and is forgotten with the plan.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 use super::paths::NodeId;
 
-/// Places; each holds two texts, the one used last in front.
-const PLACES: usize = 2048;
+/// Sets of texts.
+const SETS: usize = 512;
+/// Texts in a set; the one that came first makes room.
+const WAYS: usize = 8;
 /// Longer texts are judged each time.
 const MAX_TEXT: usize = 512;
 
@@ -33,20 +35,26 @@ enum Kind {
 }
 
 struct Slot {
-    /// Of the key: looked at before the text, which lies elsewhere in memory.
-    hash: u64,
     path: NodeId,
-    class: usize,
     kind: Kind,
     action: u8,
+    class: usize,
     text: Box<[u8]>,
     out: Box<[u8]>,
+}
+
+/// A set: the hashes stand together, so that a text that is not here costs one look.
+#[derive(Default)]
+struct Set {
+    tags: [u32; WAYS],
+    slots: [Option<Box<Slot>>; WAYS],
+    next: u8,
 }
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct Memo {
-    slots: Vec<Option<Slot>>,
+    sets: Vec<Set>,
     hasher: foldhash::fast::RandomState,
 }
 
@@ -54,22 +62,27 @@ impl Memo {
     /// What became of the text, and the action that did it.
     #[inline]
     pub(super) fn get(&self, path: NodeId, class: usize, text: &[u8]) -> Option<(Known<'_>, u8)> {
-        if text.len() > MAX_TEXT || self.slots.is_empty() {
+        if text.len() > MAX_TEXT || self.sets.is_empty() {
             return None;
         }
-        let hash = self.hasher.hash_one((path, class, text));
-        let at = place(hash);
-        let mine = |slot: &&Slot| {
-            slot.hash == hash && slot.path == path && slot.class == class && *slot.text == *text
-        };
-        let slots = self.slots.get(at..at + 2)?;
-        let slot = slots.iter().flatten().find(mine)?;
-        let known = match slot.kind {
-            Kind::Keep => Known::Keep,
-            Kind::Remove => Known::Remove,
-            Kind::Inside => Known::Inside(&slot.out),
-        };
-        Some((known, slot.action))
+        let (at, tag) = self.place(path, text);
+        let set = self.sets.get(at)?;
+        for (mine, slot) in set.tags.iter().zip(&set.slots) {
+            if *mine == tag
+                && let Some(slot) = slot
+                && slot.path == path
+                && slot.class == class
+                && *slot.text == *text
+            {
+                let known = match slot.kind {
+                    Kind::Keep => Known::Keep,
+                    Kind::Remove => Known::Remove,
+                    Kind::Inside => Known::Inside(&slot.out),
+                };
+                return Some((known, slot.action));
+            }
+        }
+        None
     }
 
     /// Remembers what became of a text.
@@ -84,33 +97,44 @@ impl Memo {
         if text.len() > MAX_TEXT {
             return;
         }
-        if self.slots.is_empty() {
-            self.slots.resize_with(2 * PLACES, || None);
+        if self.sets.is_empty() {
+            self.sets.resize_with(SETS, Set::default);
         }
         let (kind, out) = match known {
             Known::Keep => (Kind::Keep, &[][..]),
             Known::Remove => (Kind::Remove, &[][..]),
             Known::Inside(out) => (Kind::Inside, out),
         };
-        let hash = self.hasher.hash_one((path, class, text));
-        let at = place(hash);
-        if let Some([new, old]) = self.slots.get_mut(at..at + 2) {
-            *old = new.take();
-            *new = Some(Slot {
-                hash,
+        let (at, tag) = self.place(path, text);
+        let Some(set) = self.sets.get_mut(at) else {
+            return;
+        };
+        let way = usize::from(set.next) % WAYS;
+        set.next = set.next.wrapping_add(1);
+        if let (Some(mine), Some(slot)) = (set.tags.get_mut(way), set.slots.get_mut(way)) {
+            *mine = tag;
+            *slot = Some(Box::new(Slot {
                 path,
-                class,
                 kind,
                 action,
+                class,
                 text: text.into(),
                 out: out.into(),
-            });
+            }));
         }
     }
-}
 
-fn place(hash: u64) -> usize {
-    2 * usize::try_from(hash % PLACES as u64).unwrap_or(0)
+    /// The set of a text, and its tag there.
+    #[inline]
+    fn place(&self, path: NodeId, text: &[u8]) -> (usize, u32) {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u32(path);
+        hasher.write(text);
+        let hash = hasher.finish();
+        #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+        let (low, tag) = (hash as u32, (hash >> 32) as u32);
+        (low as usize % SETS, tag)
+    }
 }
 
 #[cfg(test)]
@@ -136,6 +160,12 @@ mod tests {
         for n in 0..100_000u32 {
             memo.put(n, 0, &n.to_le_bytes(), Known::Keep, 0);
         }
-        assert_eq!(memo.slots.len(), 2 * PLACES);
+        assert_eq!(memo.sets.len(), SETS);
+        let held: usize = memo
+            .sets
+            .iter()
+            .map(|s| s.slots.iter().flatten().count())
+            .sum();
+        assert!(held <= SETS * WAYS);
     }
 }

@@ -10,6 +10,7 @@ mod fate;
 mod fields;
 mod headers;
 mod heard;
+mod hot;
 mod issued;
 mod leaf;
 mod lines;

@@ -11,6 +11,8 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use super::hot::Hot;
+
 use super::plan::{ClassMask, NO_RULE, Need, Plan, RuleId, Watch};
 use crate::category::DataCategory;
 use crate::detect;
@@ -25,7 +27,7 @@ pub(super) const ROOT: NodeId = 0;
 const MAX_NODES: usize = 8192;
 const MAX_KEY: usize = 256;
 const UNKNOWN: RuleId = NO_RULE - 1;
-const NONE: NodeId = NodeId::MAX;
+pub(super) const NONE: NodeId = NodeId::MAX;
 
 /// How a leaf got its category.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,9 +66,6 @@ pub(super) struct PathNode {
     parent: NodeId,
     key: Box<str>,
     item: bool,
-    /// Guesses: the first child seen, and the sibling that followed last time.
-    first: NodeId,
-    after: NodeId,
     alive: SmallVec<[(u32, u64); 4]>,
     by_field: SmallVec<[RuleId; 2]>,
     /// Of the leaf.
@@ -105,6 +104,8 @@ pub(super) enum KeyOut {
 /// The trie of one plan in one thread.
 pub(super) struct Paths {
     nodes: Vec<PathNode>,
+    /// One for each node: what most leaves need, without the rest.
+    hot: Vec<Hot>,
     table: HashTable<NodeId>,
     hasher: foldhash::fast::RandomState,
 }
@@ -113,6 +114,7 @@ impl Paths {
     pub(super) fn new(plan: &Plan) -> Self {
         let mut paths = Self {
             nodes: Vec::new(),
+            hot: Vec::new(),
             table: HashTable::new(),
             hasher: foldhash::fast::RandomState::default(),
         };
@@ -127,6 +129,7 @@ impl Paths {
 
     fn reset(&mut self, plan: &Plan) {
         self.nodes.clear();
+        self.hot.clear();
         self.table.clear();
         let alive = plan
             .watched
@@ -140,6 +143,28 @@ impl Paths {
         };
         root.adds = adds_at(plan, &root.alive);
         self.nodes.push(root);
+        self.hot.push(Hot::new(NONE, "", true));
+    }
+
+    /// The guesses and the settled verdict of a node.
+    #[inline]
+    pub(super) fn hot(&self, id: NodeId) -> Option<&Hot> {
+        self.hot.get(id as usize)
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    pub(super) fn hot_mut(&mut self, id: NodeId) -> Option<&mut Hot> {
+        self.hot.get_mut(id as usize)
+    }
+
+    /// The child that followed `last` the time before.
+    #[inline]
+    pub(super) fn guess(&self, parent: NodeId, last: NodeId) -> NodeId {
+        self.hot(last).map_or(
+            NONE,
+            |hot| if last == parent { hot.first } else { hot.after },
+        )
     }
 
     /// What is known at a node. Ids come from this trie, so the fallback is never seen.
@@ -162,12 +187,7 @@ impl Paths {
     /// The child by key; `last` is the sibling before it, or the parent itself for the first.
     #[inline]
     pub(super) fn child(&mut self, plan: &Plan, parent: NodeId, last: NodeId, key: &str) -> NodeId {
-        let before = self.get(last);
-        let guess = if last == parent {
-            before.first
-        } else {
-            before.after
-        };
+        let guess = self.guess(parent, last);
         if let Some(node) = self.nodes.get(guess as usize)
             && node.parent == parent
             && !node.item
@@ -180,7 +200,7 @@ impl Paths {
 
     /// The child for array elements.
     pub(super) fn item(&mut self, plan: &Plan, parent: NodeId) -> NodeId {
-        let guess = self.get(parent).first;
+        let guess = self.guess(parent, parent);
         if let Some(node) = self.nodes.get(guess as usize)
             && node.parent == parent
             && node.item
@@ -207,8 +227,9 @@ impl Paths {
             Some(id) => *id,
             None => self.add(plan, parent, key, item, hash),
         };
-        if (id as usize) < MAX_NODES {
-            let before = self.get_mut(last);
+        if (id as usize) < MAX_NODES
+            && let Some(before) = self.hot_mut(last)
+        {
             if last == parent {
                 before.first = id;
             } else {
@@ -226,6 +247,7 @@ impl Paths {
         let node = self.learn(plan, parent, key, item);
         let id = NodeId::try_from(self.nodes.len()).unwrap_or(ROOT);
         self.nodes.push(node);
+        self.hot.push(Hot::new(parent, key, item));
         if self.nodes.len() <= MAX_NODES && key.len() <= MAX_KEY {
             let hasher = &self.hasher;
             let nodes = &self.nodes;
@@ -249,6 +271,7 @@ impl Paths {
     pub(super) fn release(&mut self, id: NodeId) {
         if id as usize >= MAX_NODES {
             self.nodes.truncate(id as usize);
+            self.hot.truncate(id as usize);
         }
     }
 
@@ -483,8 +506,6 @@ impl PathNode {
             parent,
             key: key.into(),
             item,
-            first: NONE,
-            after: NONE,
             alive: SmallVec::new(),
             by_field: SmallVec::new(),
             category: None,

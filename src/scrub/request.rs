@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::engine::{Classes, Found, Judge, Level, encode};
 use super::fate::{Fate, Stop, Text};
 use super::headers::{
-    asks_for_privacy, auth_parameters, basic_user, boundary, choose, content_coding, is_media_ranges, is_session,
-    known_codings, quoted, visible,
+    asks_for_privacy, auth_parameters, basic_user, boundary, choose, content_coding,
+    is_media_ranges, is_session, known_codings, quoted, visible,
 };
 use super::heard::Heard;
 use super::issued::is_issued;
@@ -467,9 +467,9 @@ impl Judge<'_, '_> {
                 let single = self.single("$header", name, value)?;
                 // Of an agent of which nothing may be said none is sent: this one is a robot's.
                 let robot = name == "user-agent" && !value.contains("(compatible)");
-                single
-                    .text
-                    .filter(|text| single.explicit && !(robot && text == "Mozilla/5.0 (compatible)"))
+                single.text.filter(|text| {
+                    single.explicit && !(robot && text == "Mozilla/5.0 (compatible)")
+                })
             } else {
                 match name {
                     "accept" => Some(value.to_owned()).filter(|v| is_media_ranges(v)),

@@ -4,6 +4,7 @@
 
 use crate::codec::base64::{self, Alphabet, Flavour, Options};
 use crate::codec::{self, Coding, form};
+use crate::detect::run;
 
 /// Shortest text that is tried as base64 or hex.
 pub(super) const MIN_BASE64: usize = 12;
@@ -94,15 +95,10 @@ pub(super) fn is_form(query: &str) -> bool {
 pub(super) fn hex_runs(text: &str) -> Vec<std::ops::Range<usize>> {
     let bytes = text.as_bytes();
     let mut runs = Vec::new();
-    let mut start = 0;
-    for at in 0..=bytes.len() {
-        if bytes.get(at).is_some_and(u8::is_ascii_hexdigit) {
-            continue;
-        }
-        if at - start >= MIN_HEX {
-            runs.push(start + (at - start) % 2..at);
-        }
-        start = at + 1;
+    let mut from = 0;
+    while let Some((start, end)) = run(bytes, from, MIN_HEX, |b| b.is_ascii_hexdigit()) {
+        runs.push(start + (end - start) % 2..end);
+        from = end;
     }
     runs
 }
@@ -216,7 +212,7 @@ pub(super) fn legible(digits: &str) -> Option<String> {
 
 /// The value of each base64 character of either alphabet; 64 for others.
 #[expect(clippy::indexing_slicing, reason = "checked by the compiler")]
-const VALUES: [u8; 256] = {
+static VALUES: [u8; 256] = {
     let mut table = [64; 256];
     let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut at = 0u8;
@@ -294,22 +290,20 @@ pub(super) fn printable(byte: u8) -> bool {
 }
 
 pub(super) fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
+    byte == b'='
+        || VALUES
+            .get(usize::from(byte))
+            .is_some_and(|value| *value < 64)
 }
 
 /// Maximal runs of base64 characters that are long enough.
 pub(super) fn base64_runs(text: &str) -> Vec<std::ops::Range<usize>> {
     let bytes = text.as_bytes();
     let mut runs = Vec::new();
-    let mut start = 0;
-    for at in 0..=bytes.len() {
-        if bytes.get(at).copied().is_some_and(is_base64) {
-            continue;
-        }
-        if at - start >= MIN_RUN {
-            runs.push(start..at);
-        }
-        start = at + 1;
+    let mut from = 0;
+    while let Some((start, end)) = run(bytes, from, MIN_RUN, is_base64) {
+        runs.push(start..end);
+        from = end;
     }
     runs
 }

@@ -109,9 +109,12 @@ impl CaInfo {
         let permitted = constraints
             .and_then(|found| found.value.permitted_subtrees.as_ref())
             .map(|subtrees| {
-                let dns = subtrees.iter().filter_map(|subtree| match &subtree.base {
-                    GeneralName::DNSName(name) => Some((*name).to_owned()),
-                    _ => None,
+                let dns = subtrees.iter().filter_map(|subtree| {
+                    if let GeneralName::DNSName(name) = &subtree.base {
+                        Some((*name).to_owned())
+                    } else {
+                        None
+                    }
                 });
                 dns.collect()
             });

@@ -65,7 +65,8 @@ fn is_code_file(segment: &str) -> bool {
         let Some((head, number)) = name.rsplit_once(':') else {
             break;
         };
-        let position = (1..=8).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+        let position =
+            (1..=8).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
         if !position {
             return false;
         }
@@ -75,7 +76,10 @@ fn is_code_file(segment: &str) -> bool {
     let ends = [
         ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".css", ".wasm", ".map", ".vue", ".svelte",
     ];
-    name.bytes().all(plain) && ends.iter().any(|end| name.len() > end.len() && name.ends_with(end))
+    name.bytes().all(plain)
+        && ends
+            .iter()
+            .any(|end| name.len() > end.len() && name.ends_with(end))
 }
 
 /// Whether a decoded value (of a parameter that stays, of a device) holds an identifier.

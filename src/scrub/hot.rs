@@ -1,0 +1,133 @@
+//! What the walk needs of a path at nearly every leaf, in one cache line: the guessed neighbours, the
+//! key, and the verdict where it depends on the path alone.
+//!
+//! Invariant: a settled verdict is what [`super::leaf`] would answer for every scalar at that path in
+//! events of its class. Knows no value.
+
+use wide::u8x16;
+
+use super::paths::NodeId;
+
+/// Longest key that is kept here.
+pub(super) const KEY: usize = 32;
+/// A key that is longer, or none.
+const LONG: u8 = u8::MAX;
+
+/// What becomes of scalars at a path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Settled {
+    /// To be judged in full.
+    No,
+    /// Kept, unless something stands in the value.
+    Keep,
+    /// Transformed in a way that is remembered.
+    Look,
+    /// Dropped, whatever it is.
+    Drop,
+}
+
+/// See the module.
+#[repr(align(64))]
+pub(super) struct Hot {
+    parent: NodeId,
+    /// Guesses: the first child seen, and the sibling that followed last time.
+    pub(super) first: NodeId,
+    pub(super) after: NodeId,
+    len: u8,
+    settled: Settled,
+    /// The class of events that the verdict is for.
+    class: usize,
+    key: [u8; KEY],
+}
+
+impl Hot {
+    /// Of a new node.
+    pub(super) fn new(parent: NodeId, key: &str, item: bool) -> Self {
+        let mut inline = [0; KEY];
+        let len = match inline.get_mut(..key.len()) {
+            Some(slot) if !item => {
+                slot.copy_from_slice(key.as_bytes());
+                u8::try_from(key.len()).unwrap_or(LONG)
+            }
+            _ => LONG,
+        };
+        Self {
+            parent,
+            first: NodeId::MAX,
+            after: NodeId::MAX,
+            len,
+            settled: Settled::No,
+            class: usize::MAX,
+            key: inline,
+        }
+    }
+
+    /// Whether this is the child of `parent` whose key is the first `len` bytes of `window`.
+    #[inline]
+    pub(super) fn is(&self, parent: NodeId, window: &[u8; KEY], len: usize) -> bool {
+        if self.parent != parent || usize::from(self.len) != len {
+            return false;
+        }
+        let half = |bytes: &[u8; KEY], upper: bool| {
+            let (low, high) = bytes.split_at(KEY / 2);
+            let half = if upper { high } else { low };
+            u8x16::new(*half.first_chunk().unwrap_or(&[0; 16]))
+        };
+        let low = half(window, false)
+            .simd_eq(half(&self.key, false))
+            .to_bitmask();
+        let high = half(window, true)
+            .simd_eq(half(&self.key, true))
+            .to_bitmask();
+        let same = u64::from(low) | u64::from(high) << 16;
+        same | (u64::MAX << len) == u64::MAX
+    }
+
+    /// The verdict for a class of events.
+    #[inline]
+    pub(super) fn settled(&self, class: usize) -> Settled {
+        if self.class == class {
+            self.settled
+        } else {
+            Settled::No
+        }
+    }
+
+    /// Whether a verdict was worked out for the class.
+    #[inline]
+    pub(super) fn knows(&self, class: usize) -> bool {
+        self.class == class
+    }
+
+    /// Notes the verdict for a class.
+    pub(super) fn settle(&mut self, class: usize, settled: Settled) {
+        self.class = class;
+        self.settled = settled;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_compared_whole() {
+        let mut window = [b'"'; KEY];
+        window[..6].copy_from_slice(b"$email");
+        let hot = Hot::new(7, "$email", false);
+        assert!(hot.is(7, &window, 6));
+        assert!(!hot.is(8, &window, 6), "another parent");
+        assert!(!hot.is(7, &window, 5), "another length");
+        window[5] = b'k';
+        assert!(!hot.is(7, &window, 6), "another key");
+        let long = "k".repeat(KEY);
+        assert!(Hot::new(7, &long, false).is(7, &[b'k'; KEY], KEY));
+        assert!(
+            !Hot::new(7, "", true).is(7, &window, 0),
+            "an element has no key"
+        );
+        assert!(Hot::new(7, "", false).is(7, &window, 0));
+        let longer = "k".repeat(KEY + 1);
+        assert!(!Hot::new(7, &longer, false).is(7, &[b'k'; KEY], KEY));
+    }
+}
