@@ -10,24 +10,22 @@ use smallvec::SmallVec;
 
 use super::engine::{Judge, Level};
 use super::fate::{Fate, Leaf, Stop};
-use super::hot::{KEY, Settled};
 use super::paths::{NodeId, ROOT};
 use super::plan::NO_RULE;
 use crate::catalog::EventRoot;
 use crate::codec::{DecodeError, DecodeErrorKind};
-use crate::detect;
 use crate::json::{Commas, Edits, Kind, Node, Tape, escape_into, unescape_into};
 use crate::selector::Step;
 
 /// A container being walked.
 pub(super) struct Frame {
-    tape_end: usize,
-    cursor: usize,
-    path: NodeId,
-    last: NodeId,
+    pub(super) tape_end: usize,
+    pub(super) cursor: usize,
+    pub(super) path: NodeId,
+    pub(super) last: NodeId,
     /// The path's node as its parent sees it (an event's own path is the root).
     own: NodeId,
-    commas: Commas,
+    pub(super) commas: Commas,
     object: bool,
     /// From the member's key, if it has one, to the closing bracket.
     whole: Range<usize>,
@@ -38,6 +36,8 @@ pub(super) struct Frame {
     event: Option<usize>,
     /// Sets of this container that were met.
     met: SmallVec<[u16; 1]>,
+    /// Elements judged so far.
+    position: usize,
 }
 
 /// Where a container stands.
@@ -228,6 +228,7 @@ impl Judge<'_, '_> {
             depth: place.depth,
             event,
             met: SmallVec::new(),
+            position: 0,
         }))
     }
 
@@ -321,75 +322,20 @@ impl Judge<'_, '_> {
         Ok(true)
     }
 
-    /// Judges members of an object as long as their paths settle what becomes of them; true when
-    /// none is left. The member that is not settled is left to [`Judge::child`].
-    fn settled_members(
-        &mut self,
-        text: &str,
-        tape: &Tape,
-        edits: &mut Edits,
-        frame: &mut Frame,
-    ) -> bool {
-        let bytes = text.as_bytes();
-        while frame.cursor < frame.tape_end {
-            let Some((key, node)) = tape.pair(frame.cursor) else {
-                return false;
-            };
-            let len = (key.end - key.start) as usize;
-            let rest = bytes.get(key.start as usize..).unwrap_or(&[]);
-            let Some(window) = rest
-                .first_chunk::<KEY>()
-                .filter(|_| len <= KEY && !key.escaped)
-            else {
-                return false;
-            };
-            let path = self.paths.guess(frame.path, frame.last);
-            let Some(hot) = self
-                .paths
-                .hot(path)
-                .filter(|h| h.is(frame.path, window, len))
-            else {
-                return false;
-            };
-            let settled = hot.settled(self.class);
-            let raw = bytes.get(node.range()).unwrap_or(&[]);
-            // The slots of "keep" and "drop" in the report.
-            let (leaf, slot) = match (settled, node.kind) {
-                (Settled::No, _) | (_, Kind::Object | Kind::Array | Kind::Key) => return false,
-                (Settled::Drop, Kind::Str | Kind::Num | Kind::Bool | Kind::Null) => {
-                    (Leaf::Remove, 1)
-                }
-                (Settled::Look, Kind::Num | Kind::Bool) => return false,
-                (Settled::Keep | Settled::Look, Kind::Null) => (Leaf::Keep, 0),
-                (Settled::Keep, Kind::Bool) => (Leaf::Keep, 0),
-                (Settled::Keep, Kind::Num) => {
-                    if raw.len() >= 8 && detect::may_be_whole_number(raw) {
-                        return false;
-                    }
-                    (Leaf::Keep, 0)
-                }
-                (Settled::Keep, Kind::Str) if !detect::may_hold(raw) => (Leaf::Keep, 0),
-                (Settled::Look, Kind::Str) if raw.is_empty() => (Leaf::Keep, 0),
-                (Settled::Keep | Settled::Look, Kind::Str) => {
-                    let Some(known) = self.remembered(path, raw, node, edits) else {
-                        return false;
-                    };
-                    known
-                }
-            };
-            frame.last = path;
-            frame.cursor = node.next as usize;
-            self.report.leaves += 1;
-            self.report.count_slot(slot);
-            let end = node.outer().end;
-            if leaf == Leaf::Remove {
-                let next = next_start(tape, frame);
-                frame.commas.cut(key.outer().start..end, next, edits);
-            } else {
-                frame.commas.keep(end);
+    /// The path of the element at the cursor: by its position's name where the catalog gives one.
+    fn element_path(&mut self, frame: &mut Frame) -> NodeId {
+        let plan = self.plan;
+        let position = frame.position;
+        frame.position += 1;
+        let tuple = self.paths.get(frame.path).tuple;
+        let names = tuple.and_then(|at| plan.vendor.tuples.get(usize::from(at)));
+        match names.and_then(|(_, names)| names.get(position)) {
+            Some(name) => {
+                frame.last = self.paths.child(plan, frame.path, frame.last, name);
+                frame.last
             }
+            None => self.paths.item(plan, frame.path),
         }
-        true
     }
 
     /// Judges the next child of a container.
@@ -405,8 +351,7 @@ impl Judge<'_, '_> {
             let path = self.member_path(text, tape, edits, frame)?;
             (path, first + 1, self.roots_below(frame, path))
         } else {
-            let path = self.paths.item(self.plan, frame.path);
-            (path, first, frame.roots)
+            (self.element_path(frame), first, frame.roots)
         };
         let Some(node) = tape.node(value).copied() else {
             return Ok(Next::Done);
@@ -607,7 +552,7 @@ fn settle(
 }
 
 /// Where the child after the cursor starts.
-fn next_start(tape: &Tape, frame: &Frame) -> Option<usize> {
+pub(super) fn next_start(tape: &Tape, frame: &Frame) -> Option<usize> {
     let more = frame.cursor < frame.tape_end;
     tape.node(frame.cursor)
         .filter(|_| more)
