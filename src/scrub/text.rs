@@ -58,12 +58,12 @@ impl Judge<'_, '_> {
         let (method, rest) = split_method(text);
         let fate = if rest.starts_with('/') || rest.contains("://") {
             let fate = self.text_found(rest, found, folds, None, &mut spans)?;
-            match fate {
-                Text::Whole(_) | Text::Number(_) | Text::Patched(_) if !method.is_empty() => {
-                    let new = fate.into_text(rest).unwrap_or_default();
-                    Text::Whole(format!("{method}{new}"))
-                }
-                fate => fate,
+            let new = matches!(fate, Text::Whole(_) | Text::Number(_) | Text::Patched(_));
+            if new && !method.is_empty() {
+                let new = fate.into_text(rest).unwrap_or_default();
+                Text::Whole(format!("{method}{new}"))
+            } else {
+                fate
             }
         } else {
             let rule = self
