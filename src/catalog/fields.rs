@@ -8,6 +8,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::{Table, Value, show};
 
 use super::{Field, Set, words};
+use crate::category::DataCategory;
 
 /// A `[fields]` table.
 pub(super) fn read_fields(t: &Table<'_>, d: &mut Diagnostics) -> Box<[Field]> {
@@ -15,7 +16,10 @@ pub(super) fn read_fields(t: &Table<'_>, d: &mut Diagnostics) -> Box<[Field]> {
     for (key, value) in t.entries() {
         let issued = key.value == "issued";
         let protocol = key.value == "protocol" || issued;
-        let category = if protocol || key.value == "plain" {
+        let route = key.value == "routes";
+        let category = if route {
+            DataCategory::parse("user.behavior.browsing_history")
+        } else if protocol || key.value == "plain" {
             None
         } else {
             let Some(category) = words::category(&key, d) else {
@@ -33,6 +37,7 @@ pub(super) fn read_fields(t: &Table<'_>, d: &mut Diagnostics) -> Box<[Field]> {
                     category,
                     protocol,
                     issued,
+                    route,
                 });
                 continue;
             };

@@ -69,6 +69,9 @@ pub struct Field {
     /// Given out by the vendor (a project's number, a public key): a value of such a form is not
     /// scanned.
     pub issued: bool,
+    /// A route's name: a URL or path, with or without a method, is judged by the category; anything
+    /// else is a name in the program.
+    pub route: bool,
 }
 
 /// Method + path at a vendor.

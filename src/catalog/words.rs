@@ -305,7 +305,7 @@ pub(super) fn category(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Data
     if found.is_none() {
         let near = nearest(word.value, DataCategory::all().map(DataCategory::key));
         let help = near.map_or_else(
-            || "write a key of the taxonomy, `protocol`, `issued` or `plain`".to_owned(),
+            || "write a key of the taxonomy, `protocol`, `issued`, `routes` or `plain`".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
         d.push(

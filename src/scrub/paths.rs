@@ -74,6 +74,8 @@ pub(super) struct PathNode {
     pub(super) protocol: bool,
     /// Given out by the vendor.
     pub(super) issued: bool,
+    /// A route's name.
+    pub(super) route: bool,
     /// Of a list: what goes from it leaves a placeholder.
     pub(super) positional: bool,
     /// Names of a list's positions: index into the vendor's tuples.
@@ -307,6 +309,7 @@ impl Paths {
                     if let Some(field) = field {
                         node.protocol |= field.protocol;
                         node.issued |= field.issued;
+                        node.route |= field.route && known.is_none();
                         known = known.or(Some((Source::Catalog, field.category)));
                     }
                 }
@@ -320,6 +323,8 @@ impl Paths {
                 }
             }
         }
+        // A wrapper's value is what the wrapper is.
+        node.route |= known.is_none() && above.route;
         node.by_field.sort_unstable();
         node.by_field.dedup();
         node.adds = adds_at(plan, &node.alive);
@@ -518,6 +523,7 @@ impl PathNode {
             source: Source::None,
             protocol: false,
             issued: false,
+            route: false,
             positional: false,
             tuple: None,
             set: None,
