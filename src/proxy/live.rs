@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -88,6 +88,9 @@ pub struct Live {
     pub draining: CancellationToken,
     pub(crate) connections: AtomicUsize,
     pub(crate) budget: super::budget::Budget,
+    pub(crate) clients: Arc<super::clients::Connections>,
+    /// Made when the first rate is asked for.
+    pub(crate) rates: OnceLock<super::clients::Rates>,
 }
 
 impl Current {
@@ -161,6 +164,8 @@ impl Live {
             draining: CancellationToken::new(),
             connections: AtomicUsize::new(0),
             budget: super::budget::Budget::default(),
+            clients: Arc::default(),
+            rates: OnceLock::new(),
         }))
     }
 

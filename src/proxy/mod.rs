@@ -7,6 +7,7 @@
 mod authority;
 mod budget;
 mod client_addr;
+mod clients;
 mod cors;
 mod forward;
 mod handle;

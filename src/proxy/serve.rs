@@ -271,6 +271,19 @@ async fn connection(mut tcp: TcpStream, mut peer: IpAddr, worker: Arc<Worker>, d
             Ok(Err(_)) | Err(_) => return,
         }
     }
+    // A proxy of one's own stands for many clients, unless it says for whom (PROXY protocol).
+    let shared = trusted && peer == tcp.peer_addr().map_or(peer, |at| at.ip());
+    let most = if shared {
+        usize::MAX
+    } else {
+        limits.client_connections
+    };
+    let Some(_seat) = worker.live.clients.sit(peer, most) else {
+        if tls.is_none() {
+            turn_away(tcp).await;
+        }
+        return;
+    };
     let io = match tls {
         None => Stream::Plain(tcp),
         Some(config) => {
