@@ -354,6 +354,80 @@ fn the_documented_limits_are_those_of_the_code() {
     }
 }
 
+#[test]
+fn every_test_that_the_threats_name_is_there() {
+    let text = include_str!("../docs/threats.md");
+    let mut count = 0;
+    for row in text.lines().filter(|line| line.starts_with("| ")) {
+        let held = row.split('|').nth(3).unwrap_or("");
+        let mut file = String::new();
+        for word in held.split('`').skip(1).step_by(2) {
+            let name = match word.split_once(": ") {
+                Some((stem, name)) => {
+                    let path = format!("{}/tests/{stem}.rs", env!("CARGO_MANIFEST_DIR"));
+                    file = std::fs::read_to_string(path).unwrap_or_default();
+                    name
+                }
+                None if word.contains("::") || file.is_empty() => continue,
+                None if !word.contains('_') || word.starts_with("json_") => continue,
+                None => word,
+            };
+            assert!(file.contains(&format!("fn {name}(")), "{word} is not there");
+            count += 1;
+        }
+    }
+    assert!(count > 40, "{count}");
+}
+
+#[test]
+fn vendors_are_reached_through_a_proxy_of_ones_own() {
+    let up = upstream(|_, peer| {
+        let Some(connect) = peer.request() else {
+            return;
+        };
+        if connect.starts_with("CONNECT ") {
+            peer.write("HTTP/1.1 200 OK\r\n\r\n");
+            while peer.request().is_some() {
+                peer.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+            }
+        }
+    });
+    let proxy = format!("http://me:secret@{}", up.addr);
+    let gate = gate("http://vendor.example", move |c| {
+        c.upstream.proxy = Some(proxy.clone())
+    });
+    let mut client = Client::new(gate.addr);
+    for _ in 0..2 {
+        client.send(post("{}"));
+        assert_eq!(status(&client.answer()), 200);
+    }
+    let connect = up.seen.recv().unwrap();
+    assert!(
+        connect.starts_with("CONNECT vendor.example:80 HTTP/1.1\r\n"),
+        "{connect}"
+    );
+    assert!(
+        connect
+            .to_ascii_lowercase()
+            .contains("proxy-authorization: basic bwu6c2vjcmv0"),
+        "{connect}"
+    );
+    let inside = up.seen.recv().unwrap();
+    assert!(
+        inside.starts_with("POST /track HTTP/1.1\r\nhost: vendor.example\r\n"),
+        "{inside}"
+    );
+    assert!(!inside.to_ascii_lowercase().contains("proxy"), "{inside}");
+    // What stands on this machine is not reached through a proxy elsewhere.
+    let here = good();
+    let proxy = format!("http://{}", up.addr);
+    let gate = door_support::gate(&here.url, move |c| c.upstream.proxy = Some(proxy.clone()));
+    let mut client = Client::new(gate.addr);
+    client.send(post("{}"));
+    assert_eq!(status(&client.answer()), 200);
+    assert!(here.seen.try_recv().is_ok());
+}
+
 const EMAIL: &str = "jane.roe@example.com";
 /// What the invented person is known by, whatever happens to the rest.
 const MARKS: [&str; 5] = ["jane", "roe@", "4111111111111111", "JaneRoe", "amFuZS5yb2V"];

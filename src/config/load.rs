@@ -214,6 +214,8 @@ fn limits(table: Table<'_>, into: &mut Limits, d: &mut Diagnostics) {
 
 fn upstream(table: Table<'_>, into: &mut Upstream, d: &mut Diagnostics) {
     into.ca_file = path(&table, "ca_file", d);
+    let proxy = table.str("proxy", d);
+    into.proxy = proxy.and_then(|word| read_one(&word, address::egress_proxy, d));
     table.finish(d);
 }
 

@@ -119,6 +119,8 @@ pub struct Limits {
 pub struct Upstream {
     /// Trusted besides the system's roots.
     pub ca_file: Option<PathBuf>,
+    /// `http://[user:password@]host:port`: a proxy of one's own through which vendors are reached.
+    pub proxy: Option<String>,
 }
 
 /// `[[route]]`.

@@ -15,9 +15,9 @@ mod pool;
 mod upstream;
 mod write;
 
-pub use answer::Answer;
+pub use answer::{Answer, check as check_answer};
 pub use client::{Client, Limits};
-pub use connect::Egress;
+pub use connect::{Egress, EgressProxy};
 pub use error::DeliverError;
 pub use guard::Guard;
 pub use health::{FAILURES, Health, OPEN, OPEN_MOST};

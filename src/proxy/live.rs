@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::forward::Forward;
 use super::route::Routes;
 use crate::config::Config;
-use crate::deliver::{Egress, Guard, Upstream};
+use crate::deliver::{Egress, EgressProxy, Guard, Upstream};
 use crate::scrub::Scrubber;
 use crate::telemetry::{self, Metrics, VendorMetrics};
 use crate::tls;
@@ -111,6 +111,10 @@ impl Current {
         if roots == 0 {
             telemetry::no_roots();
         }
+        let proxy = match &config.upstream.proxy {
+            None => None,
+            Some(url) => Some(EgressProxy::parse(url).ok_or("upstream.proxy: not a proxy's URL")?),
+        };
         let forward = config
             .forward
             .as_ref()
@@ -129,6 +133,7 @@ impl Current {
             egress: Arc::new(Egress {
                 tls: client_tls,
                 guard: guard(config),
+                proxy,
             }),
             forward,
             server_tls,
