@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::engine::{Judge, Level};
 use super::fate::{Fate, Leaf, Stop};
-use super::paths::{NodeId, ROOT};
+use super::paths::{NodeId, Paths, ROOT};
 use super::plan::NO_RULE;
 use crate::catalog::EventRoot;
 use crate::codec::{DecodeError, DecodeErrorKind};
@@ -204,12 +204,13 @@ impl Judge<'_, '_> {
             && !self.is_envelope(text, tape, at, place.depth);
         let (path, event) = if is_event {
             self.report.events_in += 1;
+            self.note_each(text, tape, at);
             let before = self.class;
             self.set_class(text, tape, at)?;
             let path = if self.is_query_item(place.roots, place.depth, place.element) {
                 self.query_base()
             } else {
-                ROOT
+                self.event_root(text, tape, at)
             };
             (path, Some(before))
         } else {
@@ -230,6 +231,27 @@ impl Judge<'_, '_> {
             met: SmallVec::new(),
             position: 0,
         }))
+    }
+
+    /// The root for the event at `at`: its kind's, if it is of one.
+    fn event_root(&self, text: &str, tape: &Tape, at: usize) -> NodeId {
+        let is = |key: &str, value: &str| {
+            let Some(member) = tape.member(text, at, key) else {
+                return false;
+            };
+            let Some(node) = tape.node(member).filter(|node| node.kind == Kind::Str) else {
+                return false;
+            };
+            // Two members of that name: two readers would see two kinds.
+            !node.escaped
+                && text.get(node.range()) == Some(value)
+                && tape
+                    .member_from(text, at, node.next as usize, key)
+                    .is_none()
+        };
+        let mut kinds = self.plan.kinds.iter();
+        let found = kinds.position(|(key, value, _)| is(key, value));
+        found.map_or(ROOT, Paths::kind_root)
     }
 
     fn is_event(&self, roots: u32, depth: usize, element: bool) -> bool {
