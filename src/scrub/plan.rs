@@ -100,7 +100,7 @@ impl Plan {
         let named = |rule: &Rule| {
             rule.endpoints
                 .iter()
-                .any(|glob| glob.trim_matches('*') != "")
+                .any(|glob| !glob.trim_matches('*').is_empty())
         };
         plan.by_endpoint = here.iter().any(|(_, rule)| named(rule));
         plan.watch(place);
