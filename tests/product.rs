@@ -296,3 +296,38 @@ fn the_same_field_is_another_thing_in_another_kind_of_event() {
     assert!(got[3]["traits"]["name"].is_string() && got[3]["traits"]["name"] != "Quixworth Ltd");
     assert_eq!(got[4]["traits"], json!({}));
 }
+
+#[test]
+fn what_must_be_there_is_added_with_the_member_it_belongs_to() {
+    let sent = |vendor: &str, path: &str, body: &str| {
+        let request = post(vendor, path, body.as_bytes());
+        let Outcome::Forward(clean) = send(&builtin("default"), &request) else {
+            panic!("forwarded");
+        };
+        String::from_utf8(clean.into_body()).unwrap()
+    };
+    assert_eq!(
+        sent("segment", "/v1/track", r#"{"event":"a"}"#),
+        r#"{"event":"a","context":{"ip":"0.0.0.0"}}"#
+    );
+    assert_eq!(
+        sent("segment", "/v1/batch", r#"{"batch":[{},{"context":{}}]}"#),
+        r#"{"batch":[{"context":{"ip":"0.0.0.0"}},{"context":{"ip":"0.0.0.0"}}]}"#
+    );
+    assert_eq!(
+        sent(
+            "posthog",
+            "/e/",
+            r#"{"event":"a","properties":{"$geoip_disable":false,"$ip":"1.2.3.4"}}"#
+        ),
+        r#"{"event":"a","properties":{"$geoip_disable":true}}"#
+    );
+    assert_eq!(
+        sent(
+            "posthog",
+            "/batch/",
+            r#"{"batch":[{"event":"a"}],"api_key":"k"}"#
+        ),
+        r#"{"batch":[{"event":"a","properties":{"$geoip_disable":true}}],"api_key":"k"}"#
+    );
+}

@@ -6,6 +6,7 @@
 
 mod engine;
 mod envelope;
+mod events;
 mod fate;
 mod fields;
 mod headers;

@@ -11,7 +11,7 @@ use crate::action::{Action, Pseudonymizer};
 use crate::catalog::{Endpoint, Field, Vendor};
 use crate::category::DataCategory;
 use crate::policy::{CompiledPolicy, Rule, Unlisted};
-use crate::selector::{Selector, glob_match};
+use crate::selector::{Selector, Step, glob_match};
 
 /// A rule's index in its policy. Lower wins; [`NO_RULE`] loses against every rule.
 pub(super) type RuleId = u16;
@@ -51,6 +51,8 @@ pub(super) struct Plan {
     pub(super) watched: Vec<(Watch, Selector)>,
     /// How many of them are watched in every event; the others only in events of their kind.
     pub(super) common: usize,
+    /// Sets of a member of a member of the event: index, and the two keys.
+    pub(super) deep: Vec<(u16, Box<str>, Box<str>)>,
     /// Kinds of events: what tells them, and which are watched in them besides.
     pub(super) kinds: Vec<(Box<str>, Box<str>, std::ops::Range<usize>)>,
     /// By category index (last: no category): the rules without a field condition that cover it.
@@ -79,6 +81,7 @@ impl Plan {
             fields: place.fields.iter().chain(&vendor.fields).cloned().collect(),
             watched: Vec::new(),
             common: 0,
+            deep: Vec::new(),
             kinds: Vec::new(),
             open: Vec::new(),
             scoped: Vec::new(),
@@ -125,6 +128,11 @@ impl Plan {
         for (at, set) in place.sets.iter().enumerate() {
             if let Ok(at) = u16::try_from(at) {
                 self.watched.push((Watch::Set(at), set.field.clone()));
+                if let ([Step::Key(first), Step::Key(key)], true) = (set.field.steps(), set.add)
+                    && !first.starts_with('$')
+                {
+                    self.deep.push((at, first.clone(), key.clone()));
+                }
             }
         }
         for (at, (selector, _)) in self.vendor.tuples.iter().enumerate() {
