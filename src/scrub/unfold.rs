@@ -334,7 +334,7 @@ pub(super) fn base64_runs(text: &str) -> Vec<std::ops::Range<usize>> {
 /// three. Bounded, so that the cost stays linear.
 pub(super) fn run_starts(run: &str) -> impl Iterator<Item = usize> {
     let head = run.as_bytes().get(..run.len().min(64)).unwrap_or(&[]);
-    let separators: Vec<usize> = head
+    let separators: smallvec::SmallVec<[usize; 8]> = head
         .iter()
         .enumerate()
         .filter(|(_, b)| matches!(b, b'_' | b'-' | b'=' | b'/' | b'+'))
