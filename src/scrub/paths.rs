@@ -15,7 +15,7 @@ use super::hot::Hot;
 
 use super::plan::{ClassMask, NO_RULE, Need, Plan, RuleId, Watch};
 use crate::category::DataCategory;
-use crate::detect;
+use crate::detect::{self, Wanted};
 use crate::selector::{Segment, Step};
 
 /// A node's index.
@@ -93,6 +93,8 @@ pub(super) struct PathNode {
     container_rules: SmallVec<[RuleId; 2]>,
     /// The key as it may leave, once judged; `None`: as it came.
     pub(super) key_out: KeyOut,
+    /// What is looked for in strings that are kept here, for a class of events.
+    pub(super) wanted: Option<(usize, Wanted)>,
 }
 
 /// How a key leaves.
@@ -551,6 +553,7 @@ impl PathNode {
             leaf_rules: SmallVec::new(),
             container_rules: SmallVec::new(),
             key_out: KeyOut::Unjudged,
+            wanted: None,
         }
     }
 
