@@ -17,6 +17,7 @@ use super::fields::{read_fields, read_kinds, with_below};
 use super::guide::read_guide;
 use super::include::{Set, read_includes};
 use super::messages::{bind, read_messages};
+use super::nodes::{self, read_nodes};
 use super::pairs::{Pairs, read_pairs};
 use super::words::{boxes, check_word, read_url, selectors};
 use super::{BodyFormat, Layer, ParamFormat, Unfold, Vendor, members, words};
@@ -118,10 +119,12 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
 /// `[formats.…]` and `[params.…]`.
 pub(super) fn read_shared(t: &Table<'_>, d: &mut Diagnostics) -> Shared {
     let schema = Arc::new(read_messages(t, d));
+    let nodes = Arc::new(read_nodes(t, d));
     let mut formats = read_named(t, "formats", read_format, d);
     for named in &mut formats {
         if let Some(format) = &mut named.value {
             bind(format, &schema, &named.span, d);
+            nodes::bind(format, &nodes, &named.span, d);
         }
     }
     Shared {

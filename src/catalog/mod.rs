@@ -15,11 +15,13 @@ pub mod include;
 pub mod load;
 mod members;
 mod messages;
+mod nodes;
 mod pairs;
 mod words;
 
 pub use guide::{Guide, Sdk};
 pub use messages::MessageType;
+pub use nodes::PackType;
 pub use pairs::{PairForm, Pairs};
 
 /// A third-party service.
@@ -240,6 +242,8 @@ pub enum Layer {
     Latin1,
     /// A text that is one leaf.
     Text,
+    /// A querypack, judged as the JSON that its schema makes of it.
+    Querypack(PackType),
     /// JSON.
     Json,
     /// JSON documents, one a line.

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::{Spanned, Value, did_you_mean, nearest, show};
 use crate::selector::{Selector, Step};
 
-use super::{EventRoot, Layer, Members, MessageType, PathPattern, PathSegment};
+use super::{EventRoot, Layer, Members, MessageType, PackType, PathPattern, PathSegment};
 
 /// Names of layers, for suggestions; `form:` takes field names.
 const LAYERS: &[&str] = &[
@@ -34,6 +34,7 @@ const LAYERS: &[&str] = &[
     "envelope",
     "multipart",
     "protobuf:Message",
+    "querypack:header",
 ];
 
 /// A path pattern: `/track/?`, `/flags/:flag`, `/libs/mixpanel-*.js`.
@@ -133,6 +134,17 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
         "multipart" => Layer::Multipart(Members::default()),
         other
             if other
+                .strip_prefix("querypack:")
+                .is_some_and(|h| !h.is_empty()) =>
+        {
+            let headers = other.trim_start_matches("querypack:").split(',');
+            Layer::Querypack(PackType {
+                headers: headers.map(|header| header.trim().into()).collect(),
+                schema: Arc::default(),
+            })
+        }
+        other
+            if other
                 .strip_prefix("protobuf:")
                 .is_some_and(|m| !m.is_empty()) =>
         {
@@ -187,6 +199,7 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
         | Layer::JsonOrQuery
         | Layer::Protobuf(_)
         | Layer::Text
+        | Layer::Querypack(_)
         | Layer::Envelope(_)
         | Layer::Multipart(_) => true,
         Layer::SniffGzip

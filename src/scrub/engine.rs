@@ -63,6 +63,8 @@ pub(super) struct Judge<'p, 's> {
     pub(super) located: Option<String>,
     /// What this document says about its people.
     pub(super) heard: Heard,
+    /// Whether the document at hand is a shadow, in which lists of pairs are maps already.
+    pub(super) shadowed: bool,
     /// The part of the body that is being judged, where it has parts.
     pub(super) inside: Option<Inside>,
     /// The boundary of the body's parts: the one that came, then the one that leaves.
@@ -278,6 +280,7 @@ impl Judge<'_, '_> {
             Layer::Text => self.text_leaf(bytes, at, out),
             Layer::Envelope(members) => self.envelope(members, cesu8, bytes, out),
             Layer::Multipart(members) => self.multipart(members, cesu8, bytes, out),
+            Layer::Querypack(of) => self.querypack(of, bytes, at, level, out),
             Layer::Protobuf(of) => self.protobuf(of, bytes, at, level, out),
             Layer::Json | Layer::Ndjson | Layer::JsonOrNdjson => {
                 self.json(layer, cesu8, bytes, at, level, out)
@@ -362,6 +365,7 @@ impl Judge<'_, '_> {
             | Layer::Query
             | Layer::Lines
             | Layer::Protobuf(_)
+            | Layer::Querypack(_)
             | Layer::JsonOrQuery => json::lex(text, &mut tape)?,
         }
         let mut edits = self.pools.edits();

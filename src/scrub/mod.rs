@@ -4,6 +4,7 @@
 //! private fields and no other constructor, so delivery cannot be handed anything that was not
 //! judged. Errors hold no input.
 
+mod carry;
 mod engine;
 mod envelope;
 mod events;
@@ -25,6 +26,8 @@ mod places;
 mod plan;
 mod pools;
 mod protobuf;
+mod protobuf_out;
+mod querypack;
 mod request;
 mod settled;
 mod target;

@@ -187,6 +187,7 @@ impl Scrubber {
             body_limit: raw.body_limit,
             located: None,
             heard: Heard::default(),
+            shadowed: false,
             inside: None,
             boundary: None,
             unfold_left: raw.body_limit.saturating_mul(4),
