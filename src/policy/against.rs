@@ -168,7 +168,9 @@ fn removes(action: &Action) -> bool {
         | Action::Mask(_)
         | Action::Hash(_)
         | Action::Random(_)
+        | Action::Encrypt
         | Action::Generalize(_)
+        | Action::Shift(_)
         | Action::DropEvent
         | Action::Reject => false,
     }

@@ -5,7 +5,9 @@
 //! judged. Errors hold no input.
 
 mod engine;
+mod epoch;
 mod envelope;
+mod facts;
 mod fate;
 mod fields;
 mod headers;
@@ -38,6 +40,7 @@ use crate::category::DataCategory;
 use crate::codec::DecodeError;
 
 pub use paths::Source;
+pub use epoch::Countries;
 pub use request::{Scratch, Scrubber};
 pub use target::{Target, real_target};
 
@@ -152,7 +155,7 @@ pub struct Report {
     /// Leaves judged.
     pub leaves: u32,
     /// Leaves and spans by action name, in the order of [`Report::ACTIONS`].
-    pub actions: [u32; 10],
+    pub actions: [u32; 12],
 }
 
 /// One judged leaf, for `explain`: the one place where values are shown, to who gave them.
@@ -187,6 +190,8 @@ impl Report {
             Action::Generalize(_) => 7,
             Action::DropEvent => 8,
             Action::Reject => 9,
+            Action::Encrypt => 10,
+            Action::Shift(_) => 11,
         };
         self.count_slot(slot);
         slot
@@ -199,7 +204,7 @@ impl Report {
     }
 
     /// The names of [`Report::actions`].
-    pub const ACTIONS: [&'static str; 10] = [
+    pub const ACTIONS: [&'static str; 12] = [
         "keep",
         "drop",
         "null",
@@ -210,5 +215,7 @@ impl Report {
         "generalize",
         "drop_event",
         "reject",
+        "encrypt",
+        "shift",
     ];
 }

@@ -75,6 +75,9 @@ impl Judge<'_, '_> {
         let (mut documents, mut gone) = (0u32, 0u32);
         while let Some(node) = tape.node(root) {
             documents += 1;
+            if level == Level::Events {
+                self.document_facts(text, tape, root)?;
+            }
             let outer = node.outer();
             if !self.document(text, tape, edits, at, level, root)? {
                 gone += 1;
@@ -268,16 +271,17 @@ impl Judge<'_, '_> {
 
     /// The class of the event at `at`, by its name.
     fn set_class(&mut self, text: &str, tape: &Tape, at: usize) -> Result<(), Stop> {
-        if !self.plan.by_event {
+        if !self.plan.by_event && !self.plan.by_facts {
             return Ok(());
         }
+        self.event_facts(text, tape, at)?;
         if let Some(inside) = &self.inside {
-            let class = self.classes.of(self.plan, Some(&inside.name), self.gpc);
+            let class = self.classes.of(self.plan, Some(&inside.name), &self.facts);
             self.use_class(class);
             return Ok(());
         }
         let mut name = self.pools.text();
-        let found = self.event_name(text, tape, at, &mut name)?;
+        let found = self.plan.by_event && self.event_name(text, tape, at, &mut name)?;
         let class = self.class_of(found.then_some(name.as_str()));
         self.pools.give_text(name);
         self.use_class(class);
@@ -504,7 +508,7 @@ impl Judge<'_, '_> {
             frame.commas.keep(close);
         }
         if let Some(class) = frame.event {
-            self.use_class(class);
+            self.leave_event(class);
             self.report.events_out += 1;
         }
         if frame.own != NodeId::MAX {
@@ -521,7 +525,7 @@ impl Judge<'_, '_> {
             let Some(class) = frame.event else {
                 continue;
             };
-            self.use_class(class);
+            self.leave_event(class);
             let Some(parent) = stack.last_mut() else {
                 return false;
             };
