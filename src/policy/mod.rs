@@ -15,6 +15,7 @@ use crate::selector::Selector;
 mod against;
 mod builtin;
 mod does;
+mod guess;
 mod lint;
 mod lower;
 mod place;
@@ -297,6 +298,19 @@ action = "drop"
         let want = [
             "p.toml:8:13: warning[unreachable-category]: `user.contact.email` never reaches \"mail\": \"contact\" takes it before; help: the first rule that matches decides: put the narrower rule first",
             "p.toml:13:1: warning[unreachable-rule]: nothing reaches \"late\": \"all\" takes everything; help: move the rule without conditions to the end",
+        ];
+        assert_eq!(errors(text), want);
+    }
+
+    #[test]
+    fn fields_that_are_taken_before_are_told() {
+        let text = "version = 1\n[[rule]]\nname = \"a\"\nfield = [\"a.b\", \"**.mail\"]\naction = \"keep\"\n\
+            [[rule]]\nname = \"b\"\nfield = [\"a.b\", \"x.mail\", \"x.y\"]\naction = \"drop\"\n\
+            [[rule]]\nname = \"c\"\nfield = \"x.y\"\nwhen = { gpc = true }\naction = \"drop\"\n";
+        let want = [
+            "p.toml:8:10: warning[unreachable-field]: `a.b` never reaches \"b\": \"a\" takes it before; help: the first rule that matches decides: put the narrower rule first",
+            "p.toml:8:17: warning[unreachable-field]: `x.mail` never reaches \"b\": \"a\" takes it before; help: the first rule that matches decides: put the narrower rule first",
+            "p.toml:12:9: warning[unreachable-field]: `x.y` never reaches \"c\": \"b\" takes it before; help: the first rule that matches decides: put the narrower rule first",
         ];
         assert_eq!(errors(text), want);
     }

@@ -191,6 +191,10 @@ impl Generalize {
             return written(value);
         }
         out.clear();
+        if self.postal_code && postal::apply(value, out) == Effect::Text {
+            return Effect::Text;
+        }
+        out.clear();
         if self.location && location::place(value) == Effect::Keep {
             return Effect::Keep;
         }
