@@ -111,3 +111,34 @@ fn what_was_encrypted_is_revealed_until_its_key_is_shredded() {
         1,
     );
 }
+
+/// Blocks of a language in a page, in order.
+fn blocks(page: &str) -> Vec<String> {
+    page.split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_block_of_the_page_does_what_it_says() {
+    let page = include_str!("../docs/policy.md");
+    let dir = tempfile::tempdir().unwrap();
+    let policy = dir.path().join("page.toml");
+    let cases = dir.path().join("page.test.toml");
+    let mut tested = 0;
+    for block in blocks(page) {
+        if block.contains("[[case]]") {
+            std::fs::write(&cases, &block).unwrap();
+            let out = says(dir.path(), &["test", cases.to_str().unwrap()], 0);
+            assert!(out.ends_with(" passed, 0 failed\n"), "{out}");
+            tested += 1;
+        } else {
+            std::fs::write(&policy, &block).unwrap();
+            let (_, warnings) = tamis::policy::CompiledPolicy::load("page.toml", &block)
+                .unwrap_or_else(|d| panic!("{d}\n{block}"));
+            assert!(warnings.items.is_empty(), "{warnings}");
+        }
+    }
+    assert_eq!(tested, 3);
+}

@@ -15,6 +15,7 @@ mod ca;
 mod check;
 mod demo;
 mod detect;
+mod diff;
 mod explain;
 mod healthcheck;
 mod keys;
@@ -93,6 +94,8 @@ enum Command {
     Explain(explain::Explain),
     /// Write exactly the bytes that would be forwarded for a body
     Scrub(scrub::Scrub),
+    /// Show which fields of which vendors two policies treat differently
+    Diff(diff::Diff),
     /// Run the tests beside a policy: what must leave, and what never may
     Test(test::Test),
     /// Read `{"id","path","value"}` lines and print the entities and category of each
@@ -129,6 +132,7 @@ pub fn main() -> ExitCode {
         Command::Check { common, json } => check::main(&common, json),
         Command::Explain(args) => explain::main(&args),
         Command::Scrub(args) => scrub::main(&args),
+        Command::Diff(args) => diff::main(&args),
         Command::Test(args) => test::main(&args),
         Command::Detect(args) => detect::main(&args),
         Command::Vendors(args) => vendors::main(&args),

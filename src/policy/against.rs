@@ -164,7 +164,7 @@ fn unknown_fields(rules: &[Rule], vendors: &[&Vendor], d: &mut Diagnostics) {
 }
 
 /// Whether the rule could hold for this vendor, and for this endpoint (or some, if none is named).
-fn in_scope(rule: &Rule, vendor: &Vendor, endpoint: Option<&str>) -> bool {
+pub(super) fn in_scope(rule: &Rule, vendor: &Vendor, endpoint: Option<&str>) -> bool {
     let vendor_fits =
         rule.vendors.is_empty() || rule.vendors.iter().any(|g| glob_match(g, &vendor.name));
     let endpoint_fits = rule.endpoints.is_empty()
@@ -177,7 +177,7 @@ fn is_endpoint(glob: &str, name: &str) -> bool {
     glob_match(glob, name) || glob_match(glob, name.trim_start_matches('/'))
 }
 
-fn takes(rule: &Rule, field: &Field, path: &[Segment<'_>]) -> bool {
+pub(super) fn takes(rule: &Rule, field: &Field, path: &[Segment<'_>]) -> bool {
     let category_fits = rule.categories.is_empty()
         || field
             .category
@@ -186,7 +186,7 @@ fn takes(rule: &Rule, field: &Field, path: &[Segment<'_>]) -> bool {
 }
 
 /// A path that the catalog's selector stands for.
-fn path(field: &Field) -> Vec<Segment<'_>> {
+pub(super) fn path(field: &Field) -> Vec<Segment<'_>> {
     field
         .selector
         .steps()

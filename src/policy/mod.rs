@@ -15,6 +15,7 @@ use crate::selector::Selector;
 mod against;
 mod builtin;
 mod does;
+mod fate;
 mod guess;
 mod lint;
 mod lower;
@@ -323,7 +324,9 @@ action = "drop"
             "p.toml:4:8: error[bad-name]: a name has 1 to 120 printable characters",
         ];
         assert_eq!(errors(text), want);
-        let many = "[[rule]]\nfield = \"a\"\naction = \"keep\"\n".repeat(10_001);
+        let many: String = (0..10_001)
+            .map(|n| format!("[[rule]]\nfield = \"a{n}\"\naction = \"keep\"\n"))
+            .collect();
         let found = errors(&format!("version = 1\n{many}"));
         assert_eq!(found.len(), 1);
         assert!(

@@ -89,6 +89,45 @@ pub enum TimeUnit {
 }
 
 impl Generalize {
+    /// The parts that are set, as the policy language writes them.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for (on, name) in [
+            (self.location, "location"),
+            (self.user_agent, "user_agent"),
+            (self.referrer, "referrer"),
+            (self.email, "email"),
+            (self.language, "language"),
+            (self.postal_code, "postal_code"),
+        ] {
+            if on {
+                names.push(name.to_owned());
+            }
+        }
+        if let Some(url) = &self.url {
+            names.push(
+                format!("url with {} parameters", url.query.join(" "))
+                    .replace("with  ", "without "),
+            );
+        }
+        names.extend(self.ip.map(|ip| format!("ip /{} /{}", ip.v4, ip.v6)));
+        names.extend(
+            self.time
+                .map(|unit| format!("time {unit:?}").to_lowercase()),
+        );
+        names.extend(
+            self.date
+                .map(|unit| format!("date {unit:?}").to_lowercase()),
+        );
+        names.extend(
+            self.number
+                .as_ref()
+                .map(|n| format!("number {n:?}").to_lowercase()),
+        );
+        names
+    }
+
     /// Makes a value less precise.
     pub fn apply(&self, value: Value<'_>, cx: &Context<'_>, out: &mut String) -> Effect {
         let area = cx.category.map_or(Area::Unknown, area);

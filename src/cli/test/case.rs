@@ -164,7 +164,9 @@ fn literal(text: &str) -> String {
     if lines && !text.contains("'''") && !text.ends_with('\'') {
         return format!("'''\n{text}'''");
     }
-    serde_json::Value::from(text).to_string()
+    // JSON's escapes are TOML's, but that TOML wants one for DEL as well.
+    let json = serde_json::Value::from(text).to_string();
+    json.replace('\u{7f}', "\\u007f")
 }
 
 #[cfg(test)]
