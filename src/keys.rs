@@ -1,7 +1,7 @@
 //! Pseudonym keys: a ring of epochs on disk, or one key from an environment variable or a file.
 //!
 //! ```text
-//! <state_dir>/keys/<name>/1.key        # a comment line, then 32 bytes as 64 hex digits; mode 0600
+//! <state_dir>/keys/<name>/1.key        # comments (`# since <seconds>`), then 64 hex digits; mode 0600
 //! <state_dir>/keys/<name>/2.key        # the highest epoch is the current one
 //! <state_dir>/keys/<name>/1.shredded   # where a key was: its epoch is never used again
 //! ```
@@ -14,11 +14,16 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
 use crate::codec::base64;
 use crate::sensitive::{SecretKey, SecretText};
+
+mod epoch;
+
+pub use epoch::{Period, derived};
 
 /// Bytes of a key.
 const KEY_LEN: usize = 32;
@@ -30,6 +35,8 @@ pub struct KeyRing {
     dir: PathBuf,
     /// Ascending; never empty.
     epochs: Vec<(u32, SecretKey)>,
+    /// When the current epoch began; of files of earlier versions it is not known.
+    since: Option<i64>,
 }
 
 /// Whether opening made the first key.
@@ -181,7 +188,7 @@ impl KeyRing {
         make_directory(&dir)?;
         let mut created = Created::No;
         if numbers(&dir)?.is_empty() {
-            match create(&dir, 1) {
+            match create(&dir, 1, now()) {
                 Ok(()) => created = Created::Yes,
                 // Another process was first: its key holds.
                 Err(KeyError::Io { source, .. })
@@ -202,15 +209,18 @@ impl KeyRing {
 
     fn load(dir: PathBuf) -> Result<Self, KeyError> {
         let mut epochs = Vec::new();
+        let mut since = None;
         for (number, shredded) in numbers(&dir)? {
             if !shredded {
-                epochs.push((number, read_key(&key_path(&dir, number))?));
+                let (key, began) = read_epoch(&key_path(&dir, number))?;
+                epochs.push((number, key));
+                since = began;
             }
         }
         if epochs.is_empty() {
             return Err(KeyError::Empty { dir });
         }
-        Ok(Self { dir, epochs })
+        Ok(Self { dir, epochs, since })
     }
 
     /// The key whose pseudonyms are written now, and its epoch.
@@ -257,9 +267,10 @@ impl KeyRing {
     /// [`KeyError`]; the ring is then as it was.
     pub fn rotate(&mut self) -> Result<u32, KeyError> {
         let next = next_epoch(&self.dir)?;
-        create(&self.dir, next)?;
-        let key = read_key(&key_path(&self.dir, next))?;
+        create(&self.dir, next, now())?;
+        let (key, since) = read_epoch(&key_path(&self.dir, next))?;
         self.epochs.push((next, key));
+        self.since = since;
         Ok(next)
     }
 
@@ -292,7 +303,7 @@ impl KeyRing {
 pub fn renew(state_dir: &Path, name: &str) -> Result<KeyRing, KeyError> {
     let dir = directory(state_dir, name)?;
     make_directory(&dir)?;
-    create(&dir, next_epoch(&dir)?)?;
+    create(&dir, next_epoch(&dir)?, now())?;
     KeyRing::load(dir)
 }
 
@@ -341,12 +352,25 @@ fn next_epoch(dir: &Path) -> Result<u32, KeyError> {
     })
 }
 
+/// In front of the instant at which an epoch began, in its key's file.
+const SINCE: &str = "# since ";
+
+/// Seconds since 1970.
+#[must_use]
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+}
+
 /// Draws and writes a key.
-fn create(dir: &Path, epoch: u32) -> Result<(), KeyError> {
+fn create(dir: &Path, epoch: u32, since: i64) -> Result<(), KeyError> {
     let mut key = Zeroizing::new([0; KEY_LEN]);
     getrandom::fill(key.as_mut()).map_err(|_| KeyError::Random)?;
     let mut text = Zeroizing::new(String::with_capacity(160));
     text.push_str("# tamis pseudonym key, keep it secret: who holds it can trace pseudonyms\n");
+    text.push_str(SINCE);
+    text.push_str(&since.to_string());
+    text.push('\n');
     for byte in key.iter() {
         for nibble in [byte >> 4, byte & 15] {
             text.extend(char::from_digit(u32::from(nibble), 16));
@@ -414,9 +438,20 @@ fn from_env(name: &str) -> Result<SecretKey, KeyError> {
 }
 
 fn read_key(path: &Path) -> Result<SecretKey, KeyError> {
-    parse(&read_private(path)?).ok_or_else(|| KeyError::Format {
+    read_epoch(path).map(|(key, _)| key)
+}
+
+/// A key, and since when it has been in use.
+fn read_epoch(path: &Path) -> Result<(SecretKey, Option<i64>), KeyError> {
+    let text = read_private(path)?;
+    let since = text
+        .split(|&b| b == b'\n')
+        .find_map(|line| line.strip_prefix(SINCE.as_bytes()))
+        .and_then(|since| std::str::from_utf8(since).ok()?.trim().parse().ok());
+    let key = parse(&text).ok_or_else(|| KeyError::Format {
         place: path.display().to_string(),
-    })
+    })?;
+    Ok((key, since))
 }
 
 /// A file that only its owner can read.
@@ -488,7 +523,7 @@ mod tests {
         let parent = fs::metadata(path.parent().unwrap()).unwrap();
         assert_eq!(parent.mode() & 0o7777, 0o700);
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("# ") && text.lines().count() == 2);
+        assert!(text.starts_with("# ") && text.lines().count() == 3);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
 

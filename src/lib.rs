@@ -7,6 +7,7 @@ pub mod action;
 pub mod admin;
 pub mod catalog;
 pub mod category;
+pub mod civil;
 pub mod cli;
 pub mod codec;
 pub mod config;

@@ -31,6 +31,8 @@ pub struct Hash {
     pub prefix: Box<str>,
     /// Characters of the pseudonym without the prefix; `None`: the shape's own.
     pub length: Option<usize>,
+    /// Of how many bits a pseudonym is made, so that several values share one; `None`: all.
+    pub bits: Option<u8>,
 }
 
 impl Hash {
@@ -156,20 +158,14 @@ mod tests {
 
     fn apply(hash: &Hash, value: Value<'_>) -> (Effect, String) {
         let pseudonymizer = Pseudonymizer::new(&SecretKey::new([1; 32]), "v", &[]);
-        let cx = Context {
-            category: None,
-            pseudonymizer: &pseudonymizer,
-        };
+        let cx = Context::new(None, &pseudonymizer);
         let mut out = String::new();
         (hash.apply(value, &cx, &mut out), out)
     }
 
     fn draw(shape: Shape, value: Value<'_>) -> (Effect, String) {
         let pseudonymizer = Pseudonymizer::new(&SecretKey::new([1; 32]), "v", &[]);
-        let cx = Context {
-            category: None,
-            pseudonymizer: &pseudonymizer,
-        };
+        let cx = Context::new(None, &pseudonymizer);
         let mut out = String::new();
         (random(shape, value, &cx, &mut out), out)
     }

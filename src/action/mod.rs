@@ -12,11 +12,18 @@ pub mod hash;
 pub mod mask;
 pub mod pseudonym;
 mod shape;
+pub mod shift;
+pub mod vault;
 
 pub use generalize::Generalize;
 pub use hash::{Hash, Shape};
 pub use mask::Mask;
 pub use pseudonym::Pseudonymizer;
+pub use shift::Shift;
+pub use vault::Person;
+
+/// The country (ISO 3166-1 alpha-2, upper case) of an address, from a local database.
+pub type CountryOf = dyn Fn(std::net::IpAddr) -> Option<[u8; 2]> + Send + Sync;
 
 /// An action of the policy language, compiled.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,8 +42,12 @@ pub enum Action {
     Hash(Hash),
     /// A fresh random value of the same shape each time.
     Random(Shape),
+    /// A text that the key's holder can reveal.
+    Encrypt,
     /// Less precise.
     Generalize(Generalize),
+    /// A date moved by a number of days that belongs to the person.
+    Shift(Shift),
     /// The event is removed.
     DropEvent,
     /// The whole request is refused with 422.
@@ -55,10 +66,19 @@ impl Action {
             Self::Mask(_) => "mask",
             Self::Hash(_) => "hash",
             Self::Random(_) => "random",
+            Self::Encrypt => "encrypt",
             Self::Generalize(_) => "generalize",
+            Self::Shift(_) => "shift",
             Self::DropEvent => "drop_event",
             Self::Reject => "reject",
         }
+    }
+
+    /// Whether the result depends on more than the value and the vendor's key, so that it must not be
+    /// remembered for the next time the value comes.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        matches!(self, Self::Random(_) | Self::Shift(_))
     }
 
     /// Whether a container that matches is taken whole (drop and constants).
@@ -66,9 +86,13 @@ impl Action {
     pub fn takes_containers(&self) -> bool {
         match self {
             Self::Drop | Self::Null | Self::Replace(_) | Self::DropEvent | Self::Reject => true,
-            Self::Keep | Self::Mask(_) | Self::Hash(_) | Self::Random(_) | Self::Generalize(_) => {
-                false
-            }
+            Self::Keep
+            | Self::Mask(_)
+            | Self::Hash(_)
+            | Self::Random(_)
+            | Self::Encrypt
+            | Self::Generalize(_)
+            | Self::Shift(_) => false,
         }
     }
 }
@@ -91,6 +115,23 @@ pub struct Context<'a> {
     pub category: Option<DataCategory>,
     /// The vendor's pseudonyms.
     pub pseudonymizer: &'a Pseudonymizer,
+    /// The person of the event, if it names one.
+    pub person: Option<Person>,
+    /// Countries of addresses, if there is a database.
+    pub country_of: Option<&'a CountryOf>,
+}
+
+impl<'a> Context<'a> {
+    /// Nothing known but the category.
+    #[must_use]
+    pub fn new(category: Option<DataCategory>, pseudonymizer: &'a Pseudonymizer) -> Self {
+        Self {
+            category,
+            pseudonymizer,
+            person: None,
+            country_of: None,
+        }
+    }
 }
 
 /// What leaves in place of the value.
@@ -127,7 +168,9 @@ impl Action {
             Self::Mask(mask) => mask.apply(value, out),
             Self::Hash(hash) => hash.apply(value, cx, out),
             Self::Random(shape) => hash::random(*shape, value, cx, out),
+            Self::Encrypt => vault::encrypt(value, cx.pseudonymizer, out),
             Self::Generalize(generalize) => generalize.apply(value, cx, out),
+            Self::Shift(shift) => shift.apply(value, cx, out),
             Self::DropEvent => Effect::DropEvent,
             Self::Reject => Effect::Reject,
         }

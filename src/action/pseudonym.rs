@@ -10,6 +10,7 @@ use sha2::Sha256;
 
 use super::hash::{Hash, Shape};
 use super::shape::{DIGITS_LEN, Form, Stream, TOKEN_LEN};
+use super::vault::Vault;
 use crate::sensitive::SecretKey;
 
 /// In front of the scope in HKDF's `info`; another derivation gets another number.
@@ -21,8 +22,9 @@ const EMAIL_DOMAIN: &str = "@redacted.invalid";
 pub struct Pseudonymizer {
     /// The keyed state, cloned for each value: the key schedule is paid once.
     keyed: Hmac<Sha256>,
-    prefixes: Box<[Box<str>]>,
+    pub(super) prefixes: Box<[Box<str>]>,
     no_ids: Box<[Box<str>]>,
+    pub(super) vault: Vault,
 }
 
 impl Pseudonymizer {
@@ -31,6 +33,12 @@ impl Pseudonymizer {
     /// hashed, so that `$device:<id>` and `<id>` go together.
     #[must_use]
     pub fn new(primary: &SecretKey, scope: &str, prefixes: &[Box<str>]) -> Self {
+        Self::in_epoch(primary, scope, prefixes, 0)
+    }
+
+    /// The same under the key of an epoch, whose number encrypted texts name.
+    #[must_use]
+    pub fn in_epoch(primary: &SecretKey, scope: &str, prefixes: &[Box<str>], epoch: u32) -> Self {
         // HMAC fills a key of 32 bytes with zeros to its block of 64.
         let mut key = zeroize::Zeroizing::new([0; 64]);
         let (half, _) = key.split_at_mut(32);
@@ -45,6 +53,7 @@ impl Pseudonymizer {
             keyed: Hmac::<Sha256>::new(&(*key).into()),
             prefixes: prefixes.into(),
             no_ids: Box::default(),
+            vault: Vault::new(primary, scope, epoch),
         }
     }
 
@@ -66,7 +75,7 @@ impl Pseudonymizer {
         let value = self.keep_prefix(value, out);
         let form = Form::of(value);
         out.push_str(&hash.prefix);
-        let mut stream = self.stream(form, value);
+        let mut stream = self.stream(form, value, hash.bits);
         write(&mut stream, form, value, hash, out);
     }
 
@@ -74,7 +83,7 @@ impl Pseudonymizer {
     /// 15 digits long.
     pub(super) fn number(&self, value: &str, hash: &Hash, out: &mut String) {
         let len = hash.length.unwrap_or(DIGITS_LEN).clamp(1, DIGITS_LEN);
-        self.stream(Form::Digits, value).digits(len, out);
+        self.stream(Form::Digits, value, hash.bits).digits(len, out);
     }
 
     /// Copies a catalogued prefix; answers what stands after it.
@@ -91,9 +100,17 @@ impl Pseudonymizer {
     }
 
     /// The bytes that stand for a value: its HMAC, then each block's HMAC as the next block.
-    fn stream(&self, form: Form, value: &str) -> Stream<impl FnMut() -> Option<[u8; 32]>> {
+    fn stream(
+        &self,
+        form: Form,
+        value: &str,
+        bits: Option<u8>,
+    ) -> Stream<impl FnMut() -> Option<[u8; 32]>> {
         let canonical = form.canonical(value);
         let mut block = self.mac(canonical.as_deref().unwrap_or(value.as_bytes()));
+        if let Some(bits) = bits {
+            block = self.few(block, bits);
+        }
         let mut first = true;
         Stream::new(move || {
             if !first {
@@ -102,6 +119,24 @@ impl Pseudonymizer {
             first = false;
             Some(block)
         })
+    }
+
+    /// The bytes that stand for a value and all others with the same first bits.
+    fn few(&self, block: [u8; 32], bits: u8) -> [u8; 32] {
+        let [a, b, c, d, ..] = block;
+        let first = u32::from_be_bytes([a, b, c, d]);
+        let kept = first
+            & u32::MAX
+                .checked_shl(32u32.saturating_sub(bits.into()))
+                .unwrap_or(0);
+        let mut text = *b"tamis/few/v1\0\0\0\0\0";
+        if let Some(place) = text.get_mut(12..16) {
+            place.copy_from_slice(&kept.to_be_bytes());
+        }
+        if let Some(place) = text.get_mut(16) {
+            *place = bits;
+        }
+        self.mac(&text)
     }
 
     fn mac(&self, bytes: &[u8]) -> [u8; 32] {
@@ -236,6 +271,7 @@ mod tests {
             shape: Shape::Hex,
             prefix: "t_".into(),
             length: Some(16),
+            bits: None,
         };
         let p = mixpanel();
         assert_eq!(
@@ -277,6 +313,26 @@ mod tests {
         let hash = Hash::default();
         let all = [of(&a, "x", &hash), of(&b, "x", &hash), of(&c, "x", &hash)];
         assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2]);
+    }
+
+    #[test]
+    fn few_bits_make_pseudonyms_collide_evenly() {
+        let p = mixpanel();
+        let hash = Hash {
+            bits: Some(6),
+            ..Hash::default()
+        };
+        let mut seen = std::collections::HashMap::new();
+        for n in 0..6400 {
+            *seen.entry(of(&p, &format!("user-{n}"), &hash)).or_insert(0) += 1;
+        }
+        assert_eq!(seen.len(), 64);
+        assert!(
+            seen.values().all(|many| (50..=160).contains(many)),
+            "{seen:?}"
+        );
+        let uuid = of(&p, "f47ac10b-58cc-4372-a567-0e02b2c3d479", &hash);
+        assert_eq!(Form::of(&uuid), Form::Uuid { upper: false });
     }
 
     /// Pseudonyms live in vendors' databases for years: this one must never change.

@@ -34,7 +34,7 @@ pub(super) enum Form {
     Dotted,
     /// An e-mail address.
     Email,
-    /// `+` and 8 to 15 digits, with separators.
+    /// `+` (or `00`) and 8 to 15 digits, with separators.
     Phone,
     /// Anything else.
     Token,
@@ -80,11 +80,59 @@ impl Form {
         };
         match self {
             Self::Uuid { upper } | Self::Hex { upper } => upper.then(|| lower(value)),
-            Self::Email => Some(lower(value.trim())),
-            Self::Phone => Some(value.bytes().filter(u8::is_ascii_digit).collect()),
+            Self::Email => Some(mailbox(lower(value.trim()))),
+            Self::Phone => Some(e164(value)),
             Self::Digits | Self::Dotted | Self::Token => None,
         }
     }
+}
+
+/// Providers that deliver an address with dots or a `+tag` to the same mailbox: domain, the domain
+/// it is another name of, whether dots count for nothing. All of them ignore the tag. Elsewhere both
+/// may lead to another person, so they stay.
+const MAILBOXES: [(&[u8], &[u8], bool); 12] = [
+    (b"gmail.com", b"gmail.com", true),
+    (b"googlemail.com", b"gmail.com", true),
+    (b"outlook.com", b"outlook.com", false),
+    (b"hotmail.com", b"hotmail.com", false),
+    (b"live.com", b"live.com", false),
+    (b"msn.com", b"msn.com", false),
+    (b"icloud.com", b"icloud.com", false),
+    (b"me.com", b"icloud.com", false),
+    (b"mac.com", b"icloud.com", false),
+    (b"fastmail.com", b"fastmail.com", false),
+    (b"proton.me", b"proton.me", false),
+    (b"protonmail.com", b"proton.me", false),
+];
+
+/// The address of the mailbox that an address in lower case leads to.
+fn mailbox(address: Canonical) -> Canonical {
+    let Some(at) = address.iter().rposition(|&b| b == b'@') else {
+        return address;
+    };
+    let (local, domain) = address.split_at(at);
+    let domain = domain.get(1..).unwrap_or_default();
+    let Some((_, name, dotless)) = MAILBOXES.iter().find(|(known, _, _)| *known == domain) else {
+        return address;
+    };
+    let end = local.iter().position(|&b| b == b'+').filter(|at| *at > 0);
+    let local = local.get(..end.unwrap_or(local.len())).unwrap_or(local);
+    let mut out: Canonical = local
+        .iter()
+        .copied()
+        .filter(|&b| !(*dotless && b == b'.'))
+        .collect();
+    out.push(b'@');
+    out.extend_from_slice(name);
+    out
+}
+
+/// The digits of E.164 without the plus: country code and number. `00` in front stands for the plus,
+/// `(0)` for the zero that is dialled inside the country only.
+fn e164(value: &str) -> Canonical {
+    let rest = value.strip_prefix("00").unwrap_or(value);
+    let rest = rest.replacen("(0)", "", 1);
+    rest.bytes().filter(u8::is_ascii_digit).collect()
 }
 
 /// Bytes to write from; refilled as long as it lasts.
@@ -266,9 +314,15 @@ fn is_dotted(bytes: &[u8]) -> bool {
 }
 
 fn is_phone(bytes: &[u8]) -> bool {
-    let [b'+', rest @ ..] = bytes else {
-        return false;
+    let (rest, plus) = match bytes {
+        [b'+', rest @ ..] => (rest, true),
+        [b'0', b'0', rest @ ..] => (rest, false),
+        _ => return false,
     };
+    // Digits alone are an id, and keep the shape of one.
+    if !plus && rest.iter().all(u8::is_ascii_digit) {
+        return false;
+    }
     let digits = rest.iter().filter(|b| b.is_ascii_digit()).count();
     let separator = |b: &u8| matches!(b, b' ' | b'-' | b'.' | b'(' | b')' | b'/');
     (8..=15).contains(&digits) && rest.iter().all(|b| b.is_ascii_digit() || separator(b))
@@ -355,6 +409,25 @@ mod tests {
             canonical("F47AC10B-58CC-4372-A567-0E02B2C3D479"),
             canonical("f47ac10b-58cc-4372-a567-0e02b2c3d479")
         );
+        assert_eq!(
+            canonical("+41 (0)79 123 45 67"),
+            canonical("0041 79 123 45 67")
+        );
         assert_ne!(canonical("User-1"), canonical("user-1"));
+        for (one, other) in [
+            ("Jane.Doe+shop@GMail.com", "janedoe@googlemail.com"),
+            ("jane+x@outlook.com", "jane@outlook.com"),
+            ("jane@me.com", "jane@icloud.com"),
+        ] {
+            assert_eq!(canonical(one), canonical(other), "{one}");
+        }
+        // Elsewhere, dots and tags may be somebody else.
+        for (one, other) in [
+            ("jane.doe@outlook.com", "janedoe@outlook.com"),
+            ("jane+x@shop.example", "jane@shop.example"),
+            ("+x@gmail.com", "@gmail.com"),
+        ] {
+            assert_ne!(canonical(one), canonical(other), "{one}");
+        }
     }
 }

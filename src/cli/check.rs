@@ -7,6 +7,7 @@ use super::{Common, output, setup};
 use crate::catalog::Vendor;
 use crate::config::{self, Config, Forward};
 use crate::diagnostic::{Diagnostics, Severity};
+use crate::policy::CompiledPolicy;
 use crate::proxy;
 use crate::tls;
 
@@ -19,6 +20,7 @@ struct Finding {
 pub(super) fn main(common: &Common, json: output::Json) -> anyhow::Result<ExitCode> {
     let mut findings = Vec::new();
     let mut drawn = Vec::new();
+    let mut costs = Vec::new();
     let config = match setup::config(common) {
         Ok(config) => Some(config),
         Err(error) => {
@@ -27,15 +29,52 @@ pub(super) fn main(common: &Common, json: output::Json) -> anyhow::Result<ExitCo
         }
     };
     if let Some(config) = &config {
-        check(config, &mut drawn, &mut findings);
+        check(config, &mut drawn, &mut findings, &mut costs);
     }
-    report(&drawn, &findings, config.as_ref(), json.json);
+    report(&drawn, &findings, &costs, config.as_ref(), json.json);
     let errors = drawn.iter().any(Diagnostics::has_errors)
         || findings.iter().any(|f| f.severity == Severity::Error);
     Ok(ExitCode::from(u8::from(errors)))
 }
 
-fn check(config: &Config, drawn: &mut Vec<Diagnostics>, findings: &mut Vec<Finding>) {
+/// Conditions on the country that nothing can answer.
+fn countries(config: &Config, policy: &CompiledPolicy, findings: &mut Vec<Finding>) {
+    if let Some(file) = &config.geoip_db
+        && let Err(text) = config::geo::open(file)
+    {
+        findings.push(Finding {
+            severity: Severity::Error,
+            text,
+        });
+    }
+    let mut warn = |text: String| {
+        findings.push(Finding {
+            severity: Severity::Warning,
+            text,
+        });
+    };
+    let told = config.gateway.country_header.is_some();
+    let believed = told && !config.gateway.trusted_proxies.is_empty();
+    if told && !believed {
+        warn("gateway.country_header: nobody is believed, since trusted_proxies is empty".into());
+    }
+    if believed || config.geoip_db.is_some() {
+        return;
+    }
+    for rule in policy.rules.iter().filter(|r| !r.when.country.is_empty()) {
+        warn(format!(
+            "\"{}\" asks for the country, which is never known: set geoip_db, or gateway.country_header with trusted_proxies",
+            rule.name
+        ));
+    }
+}
+
+fn check(
+    config: &Config,
+    drawn: &mut Vec<Diagnostics>,
+    findings: &mut Vec<Finding>,
+    costs: &mut Vec<(String, String)>,
+) {
     let vendors = match setup::vendors(config) {
         Ok(vendors) => vendors,
         Err(error) => {
@@ -48,6 +87,12 @@ fn check(config: &Config, drawn: &mut Vec<Diagnostics>, findings: &mut Vec<Findi
             let known: Vec<_> = vendors.iter().map(|v| &**v).collect();
             policy.against(&known, &mut warnings);
             drawn.push(warnings);
+            countries(config, &policy, findings);
+            costs.extend(
+                (policy.rules.iter())
+                    .filter(|rule| !rule.cost.is_empty())
+                    .map(|rule| (rule.name.to_string(), rule.cost.to_string())),
+            );
             if let Err(error) = setup::key(config, &policy) {
                 collect(error, drawn, findings);
             }
@@ -114,8 +159,18 @@ fn word(severity: Severity) -> &'static str {
     }
 }
 
-fn report(drawn: &[Diagnostics], findings: &[Finding], config: Option<&Config>, json: bool) {
+fn report(
+    drawn: &[Diagnostics],
+    findings: &[Finding],
+    costs: &[(String, String)],
+    config: Option<&Config>,
+    json: bool,
+) {
     if json {
+        let costs: Vec<_> = costs
+            .iter()
+            .map(|(rule, cost)| serde_json::json!({ "rule": rule, "cost": cost }))
+            .collect();
         let mut all = Vec::new();
         for d in drawn {
             for item in &d.items {
@@ -137,7 +192,10 @@ fn report(drawn: &[Diagnostics], findings: &[Finding], config: Option<&Config>, 
                 "message": finding.text,
             }));
         }
-        output::line(&format!("{:#}", serde_json::json!({ "findings": all })));
+        output::line(&format!(
+            "{:#}",
+            serde_json::json!({ "findings": all, "costs": costs })
+        ));
         return;
     }
     for d in drawn {
@@ -145,6 +203,14 @@ fn report(drawn: &[Diagnostics], findings: &[Finding], config: Option<&Config>, 
     }
     for finding in findings {
         output::note(&format!("{}: {}", word(finding.severity), finding.text));
+    }
+    if !costs.is_empty() {
+        let rows: Vec<Vec<String>> = costs
+            .iter()
+            .map(|(rule, cost)| vec![rule.clone(), cost.clone()])
+            .collect();
+        output::table(&["RULE", "WHAT IT COSTS"], &rows);
+        output::line("");
     }
     let count = drawn.iter().map(|d| d.items.len()).sum::<usize>() + findings.len();
     if let Some(config) = config.filter(|_| count == 0) {

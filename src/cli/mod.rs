@@ -15,6 +15,7 @@ mod ca;
 mod check;
 mod demo;
 mod detect;
+mod diff;
 mod explain;
 mod healthcheck;
 mod keys;
@@ -22,9 +23,11 @@ mod notify;
 mod output;
 mod pseudonym;
 pub mod render;
+mod reveal;
 pub mod run;
 mod scrub;
 mod setup;
+mod test;
 mod vendors;
 mod vendors_page;
 
@@ -42,7 +45,7 @@ pub struct Common {
     /// The configuration file
     #[arg(long, value_name = "FILE", env = "TAMIS_CONFIG", global = true)]
     pub config: Option<PathBuf>,
-    /// A built-in policy (default, strict, observe) or a policy file
+    /// A built-in policy (default, strict, cnil, hipaa-safe-harbor, observe) or a policy file
     #[arg(long, value_name = "NAME|FILE", env = "TAMIS_POLICY", global = true)]
     pub policy: Option<String>,
     /// Where keys and durable state live
@@ -91,12 +94,18 @@ enum Command {
     Explain(explain::Explain),
     /// Write exactly the bytes that would be forwarded for a body
     Scrub(scrub::Scrub),
+    /// Show which fields of which vendors two policies treat differently
+    Diff(diff::Diff),
+    /// Run the tests beside a policy: what must leave, and what never may
+    Test(test::Test),
     /// Read `{"id","path","value"}` lines and print the entities and category of each
     Detect(detect::Detect),
     /// List the vendor catalogs, or show one
     Vendors(vendors::Vendors),
     /// Print the pseudonym that a value gets (for access and erasure requests)
     Pseudonym(pseudonym::Pseudonym),
+    /// Reveal what the action `encrypt` hid
+    Reveal(reveal::Reveal),
     /// Manage pseudonym keys
     Keys(keys::Keys),
     /// Make or show the local CA of the forward proxy
@@ -123,9 +132,12 @@ pub fn main() -> ExitCode {
         Command::Check { common, json } => check::main(&common, json),
         Command::Explain(args) => explain::main(&args),
         Command::Scrub(args) => scrub::main(&args),
+        Command::Diff(args) => diff::main(&args),
+        Command::Test(args) => test::main(&args),
         Command::Detect(args) => detect::main(&args),
         Command::Vendors(args) => vendors::main(&args),
         Command::Pseudonym(args) => pseudonym::main(&args),
+        Command::Reveal(args) => reveal::main(&args),
         Command::Keys(args) => keys::main(&args),
         Command::Ca(args) => ca::main(&args),
         Command::ForwardUser(args) => ca::user(&args),

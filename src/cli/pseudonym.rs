@@ -6,7 +6,6 @@ use clap::Args;
 
 use super::{Common, output, setup};
 use crate::action::{Hash, Pseudonymizer};
-use crate::policy::Scope;
 
 #[derive(Args)]
 pub(super) struct Pseudonym {
@@ -33,10 +32,7 @@ pub(super) fn main(args: &Pseudonym) -> anyhow::Result<ExitCode> {
     let Some(vendor) = vendors.iter().find(|v| *v.name == *args.vendor) else {
         anyhow::bail!("no vendor {:?} (`tamis vendors` lists them)", args.vendor);
     };
-    let scope = match policy.pseudonyms.scope {
-        Scope::Vendor => &*vendor.name,
-        Scope::Global => "global",
-    };
+    let scope = setup::scope(&policy, vendor);
     let epochs = if args.all_epochs {
         key.epochs
     } else {
@@ -45,7 +41,8 @@ pub(super) fn main(args: &Pseudonym) -> anyhow::Result<ExitCode> {
     let mut rows = Vec::new();
     for value in &args.values {
         for (epoch, key) in &epochs {
-            let pseudonymizer = Pseudonymizer::new(key, scope, &vendor.id_prefixes);
+            let pseudonymizer =
+                Pseudonymizer::new(key, scope, &vendor.id_prefixes).except(&vendor.no_ids);
             let mut out = String::new();
             pseudonymizer.pseudonym(value, &Hash::default(), &mut out);
             let epoch = epoch.map_or("-".to_owned(), |n| n.to_string());

@@ -42,10 +42,16 @@ pub fn run(first: Generation, loader: Loader) -> anyhow::Result<()> {
         let mut watch = tokio::time::interval(WATCH);
         watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            let epoch = live.until_next_epoch();
             let cause = tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
                 _ = hangup.recv() => "sighup",
+                () = ends(epoch) => {
+                    let renewing = Arc::clone(&live);
+                    let _ = tokio::task::spawn_blocking(move || renewing.next_epoch()).await;
+                    continue;
+                }
                 _ = watch.tick() => {
                     let now = Stamps::of(&live.current().generation.config);
                     if now == stamps {
@@ -74,6 +80,15 @@ pub fn run(first: Generation, loader: Loader) -> anyhow::Result<()> {
     // A reload or a body may still be at work; nothing waits for it.
     runtime.shutdown_background();
     Ok(())
+}
+
+/// Waits for the end of an epoch; for ever if it has none.
+async fn ends(epoch: Option<Duration>) {
+    match epoch {
+        // Looked at anew with every tick of the watch, so that a clock that is set is noticed.
+        Some(left) => tokio::time::sleep(left).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn summary(live: &Live) {

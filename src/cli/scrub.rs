@@ -190,7 +190,7 @@ fn terminal() -> bool {
 }
 
 /// The media type that SDKs give to such a body.
-fn guess(body: &[u8]) -> &'static str {
+pub(super) fn guess(body: &[u8]) -> &'static str {
     match body.iter().find(|b| !b.is_ascii_whitespace()) {
         Some(b'{' | b'[') => "application/json",
         Some(0x1f) => "application/octet-stream",

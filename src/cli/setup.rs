@@ -8,10 +8,10 @@ use anyhow::{Context, bail};
 use super::{Common, output};
 use crate::catalog::{self, Vendor};
 use crate::config::{self, Config, TlsFiles};
-use crate::keys::{self, Created, KeyRing};
-use crate::policy::CompiledPolicy;
-use crate::proxy::Generation;
-use crate::scrub::Scrubber;
+use crate::keys::{self, Created, KeyRing, Period};
+use crate::policy::{CompiledPolicy, Rotate, Scope};
+use crate::proxy::{Generation, Rotation};
+use crate::scrub::{Countries, Scrubber};
 use crate::sensitive::{SecretKey, SecretText};
 
 /// The configuration: file, then environment and flags.
@@ -133,6 +133,46 @@ pub(super) struct Key {
     pub(super) epochs: Vec<(Option<u32>, SecretKey)>,
     /// Where it is, in words.
     pub(super) place: String,
+    /// When the next epoch begins, for pseudonyms that rotate; seconds since 1970.
+    next: Option<i64>,
+}
+
+impl Key {
+    /// The key of an epoch that an encrypted text names.
+    pub(super) fn of_epoch(&self, epoch: u32) -> Option<(u32, SecretKey)> {
+        let same = |(number, _): &&(Option<u32>, SecretKey)| number.unwrap_or(0) == epoch;
+        self.epochs
+            .iter()
+            .find(same)
+            .map(|(_, key)| (epoch, key.clone()))
+    }
+
+    fn current_epoch(&self) -> u32 {
+        self.epochs
+            .last()
+            .and_then(|(number, _)| *number)
+            .unwrap_or(0)
+    }
+}
+
+/// The scope of a vendor's keys.
+pub(super) fn scope<'v>(policy: &CompiledPolicy, vendor: &'v Vendor) -> &'v str {
+    match policy.pseudonyms.scope {
+        Scope::Vendor => &vendor.name,
+        Scope::Global => "global",
+    }
+}
+
+/// Where countries are known from.
+fn countries(config: &Config) -> anyhow::Result<Countries> {
+    let of_address = match &config.geoip_db {
+        Some(file) => Some(config::geo::open(file).map_err(anyhow::Error::msg)?),
+        None => None,
+    };
+    Ok(Countries {
+        of_address,
+        header: config.gateway.country_header.as_deref().map(Into::into),
+    })
 }
 
 /// The key of a policy; a ring is made on first use, and that is said.
@@ -149,17 +189,31 @@ pub(super) fn key(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<Ke
 
 fn open_key(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<(Key, bool)> {
     let source = &*policy.pseudonyms.key;
+    let now = keys::now();
+    let period = period(policy.pseudonyms.rotate);
+    let next = period.map(|period| period.next(now));
     if let Some(external) = keys::external(source) {
-        let current = external?;
+        let primary = external?;
+        let epochs = match period {
+            Some(period) => derived(&primary, period, now),
+            None => vec![(None, primary.clone())],
+        };
         let key = Key {
-            epochs: vec![(None, current.clone())],
-            current,
+            current: epochs.last().map_or(primary, |(_, key)| key.clone()),
+            epochs,
             place: source.to_owned(),
+            next,
         };
         return Ok((key, false));
     }
     let dir = state_dir(config);
-    let (ring, created) = KeyRing::open_or_create(&dir, source)?;
+    let (mut ring, created) = KeyRing::open_or_create(&dir, source)?;
+    if let Some(period) = period {
+        ring.advance(period, now)?;
+        if let Some(keep) = policy.pseudonyms.retain {
+            ring.retain(keep)?;
+        }
+    }
     let place = dir.join("keys").join(source).display().to_string();
     let key = Key {
         current: ring.current(),
@@ -168,6 +222,7 @@ fn open_key(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<(Key, bo
             .map(|(n, key)| (Some(n), key.clone()))
             .collect(),
         place,
+        next,
     };
     Ok((key, created == Created::Yes))
 }
@@ -188,13 +243,56 @@ fn salts(config: &Config, vendors: &[Arc<Vendor>]) -> anyhow::Result<Vec<(String
     Ok(salts)
 }
 
+fn period(rotate: Rotate) -> Option<Period> {
+    match rotate {
+        Rotate::Never => None,
+        Rotate::Daily => Some(Period::Daily),
+        Rotate::Weekly => Some(Period::Weekly),
+        Rotate::Monthly => Some(Period::Monthly),
+        Rotate::Yearly => Some(Period::Yearly),
+    }
+}
+
+/// The epochs of a key from elsewhere, oldest first.
+fn derived(primary: &SecretKey, period: Period, now: i64) -> Vec<(Option<u32>, SecretKey)> {
+    let mut epochs: Vec<_> = period
+        .past(now)
+        .map(|day| (Some(day), keys::derived(primary, day)))
+        .collect();
+    epochs.reverse();
+    epochs
+}
+
+/// What gives the engine its next key, for pseudonyms that rotate.
+fn rotation(config: &Config, key: &Key) -> Option<Rotation> {
+    let next = key.next?;
+    let config = config.clone();
+    Some(Rotation {
+        next: next.into(),
+        renew: Box::new(move |scrubber| {
+            let (key, _) =
+                open_key(&config, scrubber.policy()).map_err(|error| format!("{error:#}"))?;
+            scrubber.use_key(&key.current, key.current_epoch());
+            Ok(key.next.unwrap_or(i64::MAX))
+        }),
+    })
+}
+
 /// What judges requests.
 pub(super) fn scrubber(config: &Config) -> anyhow::Result<Scrubber> {
     let policy = policy(config)?;
     let key = key(config, &policy)?;
+    assemble(config, policy, &key)
+}
+
+fn assemble(config: &Config, policy: CompiledPolicy, key: &Key) -> anyhow::Result<Scrubber> {
     let vendors = vendors(config)?;
     let salts = salts(config, &vendors)?;
-    Ok(Scrubber::new(Arc::new(policy), vendors, &key.current).with_salts(salts))
+    let scrubber = Scrubber::new(Arc::new(policy), vendors, &key.current)
+        .with_salts(salts)
+        .with_countries(countries(config)?);
+    scrubber.use_key(&key.current, key.current_epoch());
+    Ok(scrubber)
 }
 
 /// Everything that a reload replaces.
@@ -212,11 +310,10 @@ pub(super) fn generation_with(common: &Common, say: bool) -> anyhow::Result<Gene
         open_key(&config, &policy)?.0
     };
     let (policy_name, policy_digest) = (policy.name.to_string(), hex(&policy.digest));
-    let vendors = vendors(&config)?;
-    let salts = salts(&config, &vendors)?;
-    let scrubber = Scrubber::new(Arc::new(policy), vendors, &key.current).with_salts(salts);
+    let scrubber = assemble(&config, policy, &key)?;
     let state_dir = state_dir(&config).display().to_string();
     Ok(Generation {
+        rotation: rotation(&config, &key),
         config: Arc::new(config),
         scrubber: Arc::new(scrubber),
         policy_name,

@@ -47,6 +47,21 @@ pub fn listen(text: &str) -> Result<SocketAddr, Wrong> {
     }
 }
 
+/// `cf-ipcountry`: the name of a header field, made lower case.
+///
+/// # Errors
+/// When it is none.
+pub fn header(text: &str) -> Result<String, Wrong> {
+    let token = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if !text.is_empty() && text.len() <= 64 && text.bytes().all(token) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    wrong(
+        "expected the name of a header field",
+        "write for instance `cf-ipcountry`",
+    )
+}
+
 /// `10.0.0.0/8`, or one address.
 ///
 /// # Errors

@@ -10,9 +10,6 @@ use crate::reader::{Document, Spanned, Table, nearest, show, verdict};
 use super::field::{count, empty, path, read_all, read_one, required_path, size, time};
 use super::{Admin, Config, Gateway, Limits, TlsFiles, Upstream, address, forward, route};
 
-/// Names that the language promises for policies which are not built in yet.
-const LATER_POLICIES: &[&str] = &["cnil", "hipaa-safe-harbor"];
-
 /// The most that a body may be allowed to be.
 pub(super) const LARGEST_BODY: usize = 1 << 30;
 
@@ -31,6 +28,7 @@ pub fn load(file: &str, text: &str) -> Result<(Config, Diagnostics), Diagnostics
     }
     config.state_dir = path(&root, "state_dir", &mut d);
     config.vendors_dir = path(&root, "vendors_dir", &mut d);
+    config.geoip_db = path(&root, "geoip_db", &mut d);
     if let Some(table) = root.table("gateway", &mut d) {
         gateway(table, &mut config.gateway, &mut d);
     }
@@ -48,7 +46,6 @@ pub fn load(file: &str, text: &str) -> Result<(Config, Diagnostics), Diagnostics
     }
     config.forward = (root.table("forward", &mut d)).map(|t| forward::forward(t, &mut d));
     config.routes = route::routes(root.tables("route", &mut d), &mut d);
-    not_yet(&root, "geoip_db", "`geoip_db`", &mut d);
     one_address_each(&config, &root, &mut d);
     root.finish(&mut d);
     verdict(Some(config), d)
@@ -87,18 +84,11 @@ fn policy_name(name: &Spanned<&str>, d: &mut Diagnostics) {
         return;
     }
     let known = || policy::BUILTINS.iter().map(|(known, _, _)| *known);
-    let mut item = Diagnostic::error(
+    let item = Diagnostic::error(
         "unknown-policy",
         format!("no built-in policy is called `{}`", show(text)),
         name.span.clone(),
     );
-    if LATER_POLICIES.contains(&text) {
-        item = Diagnostic::error(
-            "not-in-this-version",
-            format!("the policy `{text}` is not in this version"),
-            name.span.clone(),
-        );
-    }
     let names: Vec<String> = known().map(|name| format!("`{name}`")).collect();
     d.push(item.help(match nearest(text, known()) {
         Some(near) => {
@@ -133,6 +123,9 @@ fn gateway(table: Table<'_>, into: &mut Gateway, d: &mut Diagnostics) {
         }
     }
     into.trusted_proxies = read_all(&words, address::network, d);
+    if let Some(word) = table.str("country_header", d) {
+        into.country_header = read_one(&word, address::header, d);
+    }
     if let Some(value) = table.value("allowed_origins") {
         let words = value.str_list(d);
         if value.as_str().is_none() && words.is_empty() {
@@ -248,19 +241,6 @@ fn one_address_each(config: &Config, root: &Table<'_>, d: &mut Diagnostics) {
     }
 }
 
-fn not_yet(root: &Table<'_>, key: &'static str, what: &str, d: &mut Diagnostics) {
-    if root.value(key).is_some() {
-        d.push(
-            Diagnostic::error(
-                "not-in-this-version",
-                format!("{what} is not in this version"),
-                root.key_span(key).unwrap_or(0..0),
-            )
-            .help("leave it out"),
-        );
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,7 +281,7 @@ mod tests {
         assert_eq!(config.routes[0].body, Some(2 << 20));
         assert_eq!(config.routes[1].path, None);
         assert!(config.gateway.tls.is_some() && config.upstream.ca_file.is_some());
-        assert_eq!(config.watched().len(), 8);
+        assert_eq!(config.watched().len(), 9);
     }
 
     fn is_setting(line: &str) -> bool {
@@ -419,7 +399,7 @@ path = "/a"
     fn a_route_without_a_place_is_at_its_vendors_name() {
         let (config, _) = load("t.toml", "[[route]]\nvendor = \"mixpanel\"").unwrap();
         assert_eq!(config.routes[0].path.as_deref(), Some("/mixpanel"));
-        assert!(errors("policy = \"cnil\"")[0].contains("not in this version"));
+        assert!(errors("policy = \"cnill\"")[0].contains("did you mean `cnil`?"));
         assert!(
             errors("[[route]]\nvendor = \"m\"\npath = \"/\"")[0].contains("cannot take every path")
         );

@@ -11,6 +11,7 @@ use std::time::Duration;
 pub mod address;
 mod field;
 mod forward;
+pub mod geo;
 mod load;
 pub mod open;
 mod route;
@@ -30,6 +31,8 @@ pub struct Config {
     pub vendors_dir: Option<PathBuf>,
     /// `[checksum_salts]`: a vendor's name, and `env:NAME` or `file:PATH` of its salt.
     pub checksum_salts: Vec<(String, String)>,
+    /// A local database of countries.
+    pub geoip_db: Option<PathBuf>,
     /// `[gateway]`.
     pub gateway: Gateway,
     /// `[admin]`.
@@ -55,6 +58,8 @@ pub struct Gateway {
     pub listen: Vec<SocketAddr>,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// The field in which trusted proxies say where the client is: `cf-ipcountry`.
+    pub country_header: Option<String>,
     /// Allowed origins; empty: any.
     pub allowed_origins: Vec<String>,
     /// Server certificate; `None`: plain.
@@ -169,9 +174,11 @@ impl Default for Config {
             state_dir: None,
             vendors_dir: None,
             checksum_salts: Vec::new(),
+            geoip_db: None,
             gateway: Gateway {
                 listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
                 trusted_proxies: Vec::new(),
+                country_header: None,
                 allowed_origins: Vec::new(),
                 tls: None,
             },
@@ -210,6 +217,7 @@ impl Config {
         files.extend(self.vendors_dir.clone());
         let salts = self.checksum_salts.iter();
         files.extend(salts.filter_map(|(_, at)| at.strip_prefix("file:").map(PathBuf::from)));
+        files.extend(self.geoip_db.clone());
         files
     }
 }

@@ -1,12 +1,15 @@
 //! A policy against the catalogs: rules for vendors and endpoints that do not exist, rules that
 //! remove what a vendor's protocol needs. Warnings only: a policy may be written before its catalog.
 
+use std::collections::BTreeSet;
+
 use crate::action::Action;
 use crate::catalog::{Field, Vendor};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::reader::{nearest, show};
 use crate::selector::{Segment, Step, glob_match};
 
+use super::guess::guessable;
 use super::{CompiledPolicy, Rule};
 
 /// How many fields a warning names.
@@ -19,6 +22,10 @@ impl CompiledPolicy {
         for rule in &self.rules {
             unknown_vendors(rule, vendors, d);
             unknown_endpoints(rule, vendors, d);
+        }
+        unknown_fields(&self.rules, vendors, d);
+        for rule in &self.rules {
+            guessable(rule, d);
         }
         for vendor in vendors {
             self.removed(vendor, d);
@@ -33,8 +40,9 @@ impl CompiledPolicy {
             endpoint.fields.iter().map(move |field| (field, name))
         });
         for (field, endpoint) in own.chain(of_endpoints).filter(|(f, _)| f.protocol) {
+            let path = path(field);
             for rule in &self.rules {
-                if !in_scope(rule, vendor, endpoint) || !takes(rule, field) {
+                if !in_scope(rule, vendor, endpoint) || !takes(rule, field, &path) {
                     continue;
                 }
                 if removes(&rule.action) {
@@ -119,8 +127,44 @@ fn unknown_endpoints(rule: &Rule, vendors: &[&Vendor], d: &mut Diagnostics) {
     }
 }
 
+/// Fields whose first word no catalog knows, where it looks like a slip: `propertes.plan`.
+fn unknown_fields(rules: &[Rule], vendors: &[&Vendor], d: &mut Diagnostics) {
+    let first = |field: &Field| match field.selector.steps().first() {
+        Some(Step::Key(key)) => Some(key.clone()),
+        Some(Step::Glob(_) | Step::Any | Step::Deep | Step::Item) | None => None,
+    };
+    let mut known: BTreeSet<Box<str>> = BTreeSet::new();
+    for vendor in vendors {
+        known.extend(vendor.fields.iter().filter_map(first));
+        for endpoint in &vendor.endpoints {
+            known.extend(endpoint.fields.iter().filter_map(first));
+            let roots = endpoint.events.iter().filter_map(|root| root.keys.first());
+            known.extend(roots.cloned());
+        }
+    }
+    known.extend(["$query", "$header", "$form", "$path", "$client"].map(Into::into));
+    let mut told: BTreeSet<&str> = BTreeSet::new();
+    for selector in rules.iter().flat_map(|rule| &rule.fields) {
+        let [Step::Key(word), _, ..] = selector.steps() else {
+            continue;
+        };
+        if known.contains(word) || !told.insert(word) {
+            continue;
+        }
+        if let Some(near) = nearest(word, known.iter().map(|k| &**k)) {
+            d.push(warning(
+                "unknown-field",
+                format!("no vendor has a field below `{}`", show(word)),
+                &selector.to_string(),
+                &format!("did you mean `{near}`?"),
+                d,
+            ));
+        }
+    }
+}
+
 /// Whether the rule could hold for this vendor, and for this endpoint (or some, if none is named).
-fn in_scope(rule: &Rule, vendor: &Vendor, endpoint: Option<&str>) -> bool {
+pub(super) fn in_scope(rule: &Rule, vendor: &Vendor, endpoint: Option<&str>) -> bool {
     let vendor_fits =
         rule.vendors.is_empty() || rule.vendors.iter().any(|g| glob_match(g, &vendor.name));
     let endpoint_fits = rule.endpoints.is_empty()
@@ -133,16 +177,16 @@ fn is_endpoint(glob: &str, name: &str) -> bool {
     glob_match(glob, name) || glob_match(glob, name.trim_start_matches('/'))
 }
 
-fn takes(rule: &Rule, field: &Field) -> bool {
+pub(super) fn takes(rule: &Rule, field: &Field, path: &[Segment<'_>]) -> bool {
     let category_fits = rule.categories.is_empty()
         || field
             .category
             .is_some_and(|category| rule.categories.has(category));
-    category_fits && (rule.fields.is_empty() || rule.fields.iter().any(|s| s.matches(&path(field))))
+    category_fits && (rule.fields.is_empty() || rule.fields.iter().any(|s| s.matches(path)))
 }
 
 /// A path that the catalog's selector stands for.
-fn path(field: &Field) -> Vec<Segment<'_>> {
+pub(super) fn path(field: &Field) -> Vec<Segment<'_>> {
     field
         .selector
         .steps()
@@ -168,14 +212,16 @@ fn removes(action: &Action) -> bool {
         | Action::Mask(_)
         | Action::Hash(_)
         | Action::Random(_)
+        | Action::Encrypt
         | Action::Generalize(_)
+        | Action::Shift(_)
         | Action::DropEvent
         | Action::Reject => false,
     }
 }
 
 /// A warning at the first place where the word stands in quotes.
-fn warning(
+pub(super) fn warning(
     code: &'static str,
     message: String,
     word: &str,
@@ -240,6 +286,13 @@ mod tests {
             warnings(ids),
             ["\"ids\" removes what Acme needs to accept an event: `*.$insert_id`"]
         );
+        let few = "[[rule]]\nname = \"g\"\ncategory = \"user.demographic\"\naction = \"hash\"\n";
+        assert!(warnings(few)[0].starts_with("\"g\" hashes `user.demographic.age_range`"));
+        let few =
+            "[[rule]]\nname = \"g\"\nfield = \"properties.is_member\"\naction = \"encrypt\"\n";
+        assert!(warnings(few)[0].starts_with("\"g\" encrypts `properties.is_member`"));
+        let slip = "[[rule]]\nfield = \"evnt.plan\"\naction = \"drop\"\n";
+        assert_eq!(warnings(slip), ["no vendor has a field below `evnt`"]);
         let other = "[[rule]]\nvendor = \"acmee\"\naction = \"drop\"\n";
         assert_eq!(warnings(other), ["no vendor is called `acmee`"]);
     }

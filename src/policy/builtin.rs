@@ -13,6 +13,16 @@ pub const BUILTINS: &[(&str, &str, &str)] = &[
         include_str!("../../config/policies/strict.toml"),
     ),
     (
+        "cnil",
+        "config/policies/cnil.toml",
+        include_str!("../../config/policies/cnil.toml"),
+    ),
+    (
+        "hipaa-safe-harbor",
+        "config/policies/hipaa-safe-harbor.toml",
+        include_str!("../../config/policies/hipaa-safe-harbor.toml"),
+    ),
+    (
         "observe",
         "config/policies/observe.toml",
         include_str!("../../config/policies/observe.toml"),

@@ -2,8 +2,8 @@
 //!
 //! An action is a word (`"drop"`) or a table with one key (`{ hash = { shape = "keep" } }`).
 
-use crate::action::generalize::{IpPrefix, TimeUnit, UrlRule};
-use crate::action::{Action, Generalize, Hash, Mask, Shape};
+use crate::action::generalize::{DateUnit, IpPrefix, Numbers, TimeUnit, UrlRule};
+use crate::action::{Action, Generalize, Hash, Mask, Shape, Shift};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::{Table, Value, did_you_mean, nearest, show};
 
@@ -20,6 +20,7 @@ const WORDS: &[(&str, Make)] = &[
     ("reject", || Action::Reject),
     ("hash", || Action::Hash(Hash::default())),
     ("random", || Action::Random(Shape::Keep)),
+    ("encrypt", || Action::Encrypt),
 ];
 
 /// Actions that need a table, with an example.
@@ -27,10 +28,8 @@ const TABLES: &[(&str, &str)] = &[
     ("replace", "{ replace = \"removed\" }"),
     ("mask", "{ mask = { keep_start = 1, char = \"*\" } }"),
     ("generalize", "{ generalize = { location = \"country\" } }"),
+    ("shift", "{ shift = { days = 30 } }"),
 ];
-
-/// Actions of the language that this version cannot do.
-const LATER: &[&str] = &["encrypt", "shift"];
 
 const SHAPES: &[(&str, Shape)] = &[
     ("keep", Shape::Keep),
@@ -79,6 +78,12 @@ pub(super) fn action(value: &Value<'_>, d: &mut Diagnostics) -> Option<Action> {
         "mask" => mask(&table.value("mask")?, d).map(Action::Mask),
         "hash" => hash(table.table("hash", d)?, d).map(Action::Hash),
         "random" => random(table.table("random", d)?, d).map(Action::Random),
+        "encrypt" => {
+            // The contract's `{ encrypt = { … } }`; there is nothing to set.
+            table.table("encrypt", d)?.finish(d);
+            Some(Action::Encrypt)
+        }
+        "shift" => shift(table.table("shift", d)?, d).map(Action::Shift),
         "generalize" => generalize(table.table("generalize", d)?, d).map(Action::Generalize),
         other => {
             let mut item = not_a_word(other, value);
@@ -94,9 +99,6 @@ pub(super) fn action(value: &Value<'_>, d: &mut Diagnostics) -> Option<Action> {
 }
 
 fn not_a_word(word: &str, value: &Value<'_>) -> Diagnostic {
-    if LATER.contains(&word) {
-        return not_yet(&format!("the action `{word}`"), value);
-    }
     if let Some((name, example)) = TABLES.iter().find(|(name, _)| *name == word) {
         return Diagnostic::error(
             "bad-action",
@@ -135,15 +137,6 @@ fn synonym(word: &str) -> Option<&'static str> {
     }
 }
 
-/// An error for what the language has and this version has not.
-pub(super) fn not_yet(what: &str, value: &Value<'_>) -> Diagnostic {
-    Diagnostic::error(
-        "not-in-this-version",
-        format!("{what} is part of the language, but not in this version"),
-        value.span(),
-    )
-}
-
 fn mask(value: &Value<'_>, d: &mut Diagnostics) -> Option<Mask> {
     if value.as_str().is_some() {
         return value.choice(&[("email", ())], d).map(|()| Mask::Email);
@@ -178,6 +171,7 @@ fn mask(value: &Value<'_>, d: &mut Diagnostics) -> Option<Mask> {
 fn hash(table: Table<'_>, d: &mut Diagnostics) -> Option<Hash> {
     let shape = table.choice("shape", SHAPES, d).unwrap_or_default();
     let prefix = table.str("prefix", d);
+    let bits = size(&table, "bits", 4..=32, d).and_then(|bits| u8::try_from(bits).ok());
     let length = match shape {
         Shape::Hex => size(&table, "length", 8..=64, d),
         Shape::Digits => size(&table, "length", 15..=40, d),
@@ -200,6 +194,7 @@ fn hash(table: Table<'_>, d: &mut Diagnostics) -> Option<Hash> {
         shape,
         prefix: prefix.map_or_else(Box::default, |p| p.value.into()),
         length,
+        bits,
     })
 }
 
@@ -218,7 +213,16 @@ fn generalize(table: Table<'_>, d: &mut Diagnostics) -> Option<Generalize> {
     let referrer = only("referrer", "common", d);
     let email = only("email", "domain", d);
     let language = only("language", "primary", d);
-    let date = only("date", "year", d);
+    let postal_code = only("postal_code", "zip3", d);
+    let date = table.choice(
+        "date",
+        &[
+            ("month", DateUnit::Month),
+            ("year", DateUnit::Year),
+            ("decade", DateUnit::Decade),
+        ],
+        d,
+    );
     let time = table.choice(
         "time",
         &[
@@ -232,9 +236,7 @@ fn generalize(table: Table<'_>, d: &mut Diagnostics) -> Option<Generalize> {
     );
     let ip = table.value("ip").and_then(|value| ip(&value, d));
     let url = table.table("url", d).map(|table| url(table, d));
-    if let Some(value) = table.value("number") {
-        d.push(not_yet("`generalize = { number = … }`", &value));
-    }
+    let number = table.table("number", d).and_then(|t| numbers(t, d));
     if table.is_empty() {
         d.push(
             Diagnostic::error("bad-action", "`generalize` does not say what", table.span())
@@ -252,6 +254,66 @@ fn generalize(table: Table<'_>, d: &mut Diagnostics) -> Option<Generalize> {
         time,
         language,
         date,
+        number,
+        postal_code,
+    })
+}
+
+fn numbers(table: Table<'_>, d: &mut Diagnostics) -> Option<Numbers> {
+    let span = table.span();
+    let step = table.value("step").and_then(|v| v.float(d));
+    let top = table.value("top").and_then(|v| v.float(d));
+    let buckets = table.value("buckets").map(|value| {
+        let bounds: Vec<f64> = value
+            .list(d)
+            .iter()
+            .filter_map(|bound| Some(bound.float(d)?.value))
+            .collect();
+        let ascend = bounds.is_sorted_by(|a, b| a < b);
+        if bounds.is_empty() || !ascend || bounds.iter().any(|b| !b.is_finite()) {
+            d.push(
+                Diagnostic::error(
+                    "bad-value",
+                    "`buckets`: expected lower bounds that ascend",
+                    value.span(),
+                )
+                .help("write for instance `buckets = [0, 18, 25, 35, 50, 65]`"),
+            );
+        }
+        bounds
+    });
+    let given = (table.keys().len(), step, buckets, top);
+    table.finish(d);
+    let numbers = match given {
+        (1, Some(step), None, None) => {
+            if !(step.value.is_finite() && step.value > 0.0) {
+                let message = "`step`: expected a number above 0";
+                d.push(Diagnostic::error("out-of-range", message, step.span));
+                return None;
+            }
+            Numbers::Step(step.value)
+        }
+        (1, None, Some(bounds), None) => Numbers::Buckets(bounds.into()),
+        (1, None, None, Some(top)) if top.value.is_finite() => Numbers::Top(top.value),
+        _ => {
+            d.push(
+                Diagnostic::error("bad-action", "`number` has one key", span)
+                    .help("write `{ step = 10 }`, `{ buckets = [0, 18, 65] }` or `{ top = 90 }`"),
+            );
+            return None;
+        }
+    };
+    Some(numbers)
+}
+
+fn shift(table: Table<'_>, d: &mut Diagnostics) -> Option<Shift> {
+    let days = match table.required("days", d) {
+        Some(_) => size(&table, "days", 1..=3650, d),
+        None => None,
+    };
+    table.finish(d);
+    Some(Shift {
+        days: u16::try_from(days?).ok()?,
     })
 }
 

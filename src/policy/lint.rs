@@ -5,13 +5,18 @@ use std::collections::HashMap;
 use crate::category::{CategorySet, DataCategory};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::show;
+use crate::selector::{Segment, Selector, Step};
 
 use super::written::{Written, WrittenRule};
+
+/// Selectors with stars that are compared with every field further down.
+const MOST_PATTERNS: usize = 200;
 
 /// Reports what is probably not meant.
 pub(super) fn lint(written: &Written<'_>, d: &mut Diagnostics) {
     duplicate_names(&written.rules, d);
     unreachable(&written.rules, d);
+    shadowed(&written.rules, d);
     if written.rules.is_empty() && written.unlisted.is_none() && !d.has_errors() {
         d.push(
             Diagnostic::warning(
@@ -99,6 +104,75 @@ fn unreachable(rules: &[WrittenRule<'_>], d: &mut Diagnostics) {
             }
         }
     }
+}
+
+/// Fields that an unconditional rule further up takes, whatever their category.
+fn shadowed(rules: &[WrittenRule<'_>], d: &mut Diagnostics) {
+    let mut exact: HashMap<&str, String> = HashMap::new();
+    let mut patterns: Vec<(Selector, String)> = Vec::new();
+    for (at, rule) in rules.iter().enumerate() {
+        let called = called(at, rule);
+        let words = || rule.field.iter().flat_map(|list| &list.words);
+        for word in words() {
+            let by = exact.get(word.value).or_else(|| {
+                let path = literal(word.value)?;
+                let path: Vec<Segment<'_>> = path.iter().map(segment).collect();
+                let hit = patterns.iter().find(|(s, _)| s.matches(&path));
+                hit.map(|(_, by)| by)
+            });
+            if let Some(by) = by {
+                d.push(
+                    Diagnostic::warning(
+                        "unreachable-field",
+                        format!(
+                            "`{}` never reaches {called}: {by} takes it before",
+                            show(word.value)
+                        ),
+                        word.span.clone(),
+                    )
+                    .help("the first rule that matches decides: put the narrower rule first"),
+                );
+            }
+        }
+        if !only_fields(rule) {
+            continue;
+        }
+        for word in words() {
+            // Among thousands of generated rules, only the same field twice is looked for.
+            if patterns.len() < MOST_PATTERNS
+                && word.value.contains('*')
+                && let Ok(selector) = Selector::parse(word.value)
+            {
+                patterns.push((selector, called.clone()));
+            }
+            exact.entry(word.value).or_insert_with(|| called.clone());
+        }
+    }
+}
+
+/// The steps of a selector that stands for one path.
+fn literal(word: &str) -> Option<Vec<Step>> {
+    let selector = Selector::parse(word).ok()?;
+    let steps = selector.steps();
+    let single = steps
+        .iter()
+        .all(|step| matches!(step, Step::Key(_) | Step::Item));
+    single.then(|| steps.to_vec())
+}
+
+fn segment(step: &Step) -> Segment<'_> {
+    match step {
+        Step::Key(key) | Step::Glob(key) => Segment::Key(key),
+        Step::Any | Step::Deep | Step::Item => Segment::Item,
+    }
+}
+
+fn only_fields(rule: &WrittenRule<'_>) -> bool {
+    rule.category.is_none()
+        && rule.vendor.is_none()
+        && rule.endpoint.is_none()
+        && rule.event.is_none()
+        && rule.when.is_none()
 }
 
 /// Whether the rule has no condition besides its categories.

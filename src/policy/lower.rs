@@ -4,17 +4,19 @@ use sha2::{Digest, Sha256};
 
 use crate::action::Action;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::reader::{Document, Spanned, Table, show, verdict};
+use crate::reader::{Document, Spanned, Table, Value, show, verdict};
 
 use super::place::{self, Names};
 use super::written::{self, Written, WrittenClassify, WrittenPseudonyms, WrittenRule};
-use super::{Classify, CompiledPolicy, Pseudonyms, Rotate, Rule, Scope, Unlisted, When};
+use super::{Classify, CompiledPolicy, Consent, Pseudonyms, Rotate, Rule, Scope, Unlisted, When};
 use super::{does, lint};
 
 /// The version of the language.
 const VERSION: i64 = 1;
-/// More than people can read, fewer than the engine can number.
-const MOST_RULES: usize = 1000;
+/// More than people can read.
+const MOST_RULES: usize = 10_000;
+/// The engine has a bit for each place of consent.
+const MOST_CONSENTS: usize = 64;
 /// Names stand in reports, metrics and on the admin page.
 const LONGEST_NAME: usize = 120;
 
@@ -60,6 +62,7 @@ pub(super) fn load(file: &str, text: &str) -> Result<(CompiledPolicy, Diagnostic
             .collect(),
         observe: written.observe,
     };
+    consents(&policy, &mut d);
     verdict(Some(policy), d)
 }
 
@@ -85,6 +88,23 @@ fn version(written: &Written<'_>, d: &mut Diagnostics) {
             )
             .help("write `version = 1`"),
         );
+    }
+}
+
+fn consents(policy: &CompiledPolicy, d: &mut Diagnostics) {
+    let mut known: Vec<&Consent> = Vec::new();
+    for consent in policy.rules.iter().filter_map(|r| r.when.consent.as_ref()) {
+        if !known.contains(&consent) {
+            known.push(consent);
+        }
+        if known.len() > MOST_CONSENTS {
+            d.push(Diagnostic::error(
+                "too-many-consents",
+                format!("more than {MOST_CONSENTS} different conditions on consent"),
+                0..0,
+            ));
+            return;
+        }
     }
 }
 
@@ -121,7 +141,12 @@ fn pseudonyms(written: &WrittenPseudonyms<'_>, d: &mut Diagnostics) -> Pseudonym
         ("monthly", Rotate::Monthly),
         ("yearly", Rotate::Yearly),
     ];
+    let rotate = (written.rotate.as_ref())
+        .and_then(|value| value.choice(&periods, d))
+        .unwrap_or(Rotate::Never);
     Pseudonyms {
+        retain: written.retain.as_ref().and_then(|n| retain(n, rotate, d)),
+        rotate,
         key: written
             .key
             .as_ref()
@@ -131,10 +156,26 @@ fn pseudonyms(written: &WrittenPseudonyms<'_>, d: &mut Diagnostics) -> Pseudonym
         scope: (written.scope.as_ref())
             .and_then(|value| value.choice(&scopes, d))
             .unwrap_or(Scope::Vendor),
-        rotate: (written.rotate.as_ref())
-            .and_then(|value| value.choice(&periods, d))
-            .unwrap_or(Rotate::Never),
     }
+}
+
+fn retain(given: &Spanned<i64>, rotate: Rotate, d: &mut Diagnostics) -> Option<usize> {
+    let found = usize::try_from(given.value).ok().filter(|n| *n <= 10_000);
+    if found.is_none() {
+        let message = "`retain`: expected how many past epochs are kept, 0 to 10000";
+        d.push(Diagnostic::error(
+            "out-of-range",
+            message,
+            given.span.clone(),
+        ));
+    } else if rotate == Rotate::Never {
+        let message = "`retain` concerns past epochs, and `rotate` is \"never\"";
+        d.push(
+            Diagnostic::warning("idle-retain", message, given.span.clone())
+                .help("write `rotate = \"daily\"`, or leave `retain` out"),
+        );
+    }
+    found
 }
 
 /// A key is named, never written down: a name, `env:NAME` or `file:PATH`.
@@ -212,21 +253,23 @@ fn rule(at: usize, written: WrittenRule<'_>, d: &mut Diagnostics) -> Option<Rule
         reason: written
             .reason
             .map_or_else(Box::default, |reason| reason.value.into()),
+        cost: written
+            .cost
+            .map_or_else(Box::default, |cost| cost.value.into()),
     })
 }
 
 fn when(table: Table<'_>, d: &mut Diagnostics) -> When {
+    let gpc = table.bool("gpc", d).map(|on| on.value);
+    let country = table.value("country").map(|v| countries(&v, d));
+    let consent = table.table("consent", d).and_then(|t| consent(t, d));
+    let sampled = table.value("sampled").and_then(|v| sampled(&v, d));
     let when = When {
-        gpc: table.bool("gpc", d).map(|on| on.value),
+        gpc,
+        country: country.unwrap_or_default(),
+        consent,
+        sampled,
     };
-    for key in ["country", "consent", "sampled"] {
-        if let Some(value) = table.value(key) {
-            d.push(
-                does::not_yet(&format!("`when = {{ {} = … }}`", show(key)), &value)
-                    .help("`gpc` is the condition that can be used now"),
-            );
-        }
-    }
     if table.is_empty() {
         d.push(
             Diagnostic::error("empty-condition", "`when` names no condition", table.span())
@@ -235,4 +278,83 @@ fn when(table: Table<'_>, d: &mut Diagnostics) -> When {
     }
     table.finish(d);
     when
+}
+
+fn countries(value: &Value<'_>, d: &mut Diagnostics) -> Box<[[u8; 2]]> {
+    let words = value.str_list(d);
+    if words.is_empty() {
+        d.push(
+            Diagnostic::error(
+                "empty-condition",
+                "`country` names no country",
+                value.span(),
+            )
+            .help("write for instance `country = [\"DE\", \"FR\"]`"),
+        );
+    }
+    let mut codes = Vec::new();
+    for word in &words {
+        match <[u8; 2]>::try_from(word.value.as_bytes()) {
+            Ok(code) if code.iter().all(u8::is_ascii_uppercase) => codes.push(code),
+            Ok(_) | Err(_) => {
+                let item = Diagnostic::error(
+                    "bad-country",
+                    format!("`{}` is no country code", show(word.value)),
+                    word.span.clone(),
+                );
+                d.push(item.help("write two capital letters (ISO 3166-1): `DE`, `FR`, `US`"));
+            }
+        }
+    }
+    codes.into()
+}
+
+fn consent(table: Table<'_>, d: &mut Diagnostics) -> Option<Consent> {
+    let field = table
+        .required("field", d)
+        .and_then(|value| place::one_field(&value, d));
+    let is = table.required("is", d).map(|value| values(&value, d));
+    table.finish(d);
+    Some(Consent {
+        field: field?,
+        is: is?,
+    })
+}
+
+/// One value or a list: texts, whole numbers, `true` and `false`.
+fn values(value: &Value<'_>, d: &mut Diagnostics) -> Box<[Box<str>]> {
+    let one = |value: &Value<'_>, d: &mut Diagnostics| -> Option<Box<str>> {
+        if let Some(text) = value.as_str() {
+            return Some(text.into());
+        }
+        match value.kind() {
+            "a boolean" => value.bool(d).map(|on| on.value.to_string().into()),
+            "an integer" => value.int(d).map(|int| int.value.to_string().into()),
+            _ => {
+                value.expected("a text, a whole number, `true` or `false`", d);
+                None
+            }
+        }
+    };
+    if value.kind() == "a list" {
+        let list = value.list(d);
+        return list.iter().filter_map(|value| one(value, d)).collect();
+    }
+    one(value, d).into_iter().collect()
+}
+
+fn sampled(value: &Value<'_>, d: &mut Diagnostics) -> Option<u64> {
+    let part = value.float(d)?;
+    if part.value > 0.0 && part.value < 1.0 {
+        return Some(super::share(part.value));
+    }
+    d.push(
+        Diagnostic::error(
+            "out-of-range",
+            "`sampled`: expected a share of all persons, above 0 and below 1",
+            part.span,
+        )
+        .help("write `sampled = 0.1` for one person in ten"),
+    );
+    None
 }

@@ -15,6 +15,8 @@ use crate::selector::Selector;
 mod against;
 mod builtin;
 mod does;
+mod fate;
+mod guess;
 mod lint;
 mod lower;
 mod place;
@@ -59,6 +61,8 @@ pub struct Pseudonyms {
     pub scope: Scope,
     /// How often the epoch changes.
     pub rotate: Rotate,
+    /// How many past epochs' keys are kept when a new one begins; `None`: all.
+    pub retain: Option<usize>,
 }
 
 /// Where a pseudonym holds.
@@ -118,6 +122,8 @@ pub struct Rule {
     pub scan: bool,
     /// Free text for people.
     pub reason: Box<str>,
+    /// What analysis loses by this rule, for people; printed by `tamis check`.
+    pub cost: Box<str>,
 }
 
 /// `when = { … }`; all that are set must hold.
@@ -125,6 +131,37 @@ pub struct Rule {
 pub struct When {
     /// Sec-GPC or DNT sent (or not).
     pub gpc: Option<bool>,
+    /// The client is in one of these countries (ISO 3166-1 alpha-2, upper case); empty: anywhere. It
+    /// never holds where the country is not known.
+    pub country: Box<[[u8; 2]]>,
+    /// What the SDK says about consent.
+    pub consent: Option<Consent>,
+    /// The person is one of this share of all (see [`share`]); it never holds for nobody.
+    pub sampled: Option<u64>,
+}
+
+/// `consent = { field = "…", is = … }`: holds when the field has one of the values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Consent {
+    /// Where, relative to the event (or `$query.…`, `$header.…`): keys and `[]` only.
+    pub field: Selector,
+    /// Which values, as text: `true`, `granted`, `1`.
+    pub is: Box<[Box<str>]>,
+}
+
+/// The numbers below which a share of all numbers lies.
+#[must_use]
+pub fn share(of_all: f64) -> u64 {
+    // Saturates: 1.0 is everyone but one in 2^64.
+    (of_all * 18_446_744_073_709_551_616.0) as u64
+}
+
+impl When {
+    /// Whether anything is asked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl CompiledPolicy {
@@ -141,7 +178,8 @@ impl CompiledPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::{Action, Hash, Mask, Shape};
+    use crate::action::generalize::{DateUnit, Numbers};
+    use crate::action::{Action, Hash, Mask, Shape, Shift};
     use proptest::prelude::*;
 
     fn errors(text: &str) -> Vec<String> {
@@ -201,7 +239,7 @@ field = ["items[0].sku", "$.properties", "$client.port", "$header.User-Agent", "
 vendor = ["Mixpanel", "mix?"]
 endpoint = "tr**k"
 event = ["", "Check**"]
-when = { country = ["DE"], gcp = true }
+when = { country = ["de"], gcp = true }
 [[rule]]
 name = "one"
 when = {}
@@ -226,7 +264,7 @@ action = "remove"
             "p.toml:13:12: error[bad-glob]: `tr**k` has two stars in a row; help: write `tr*k`",
             "p.toml:14:10: error[bad-glob]: `` is empty; help: write `*` for any",
             "p.toml:14:14: error[bad-glob]: `Check**` has two stars in a row; help: write `Check*`",
-            "p.toml:15:20: error[not-in-this-version]: `when = { country = … }` is part of the language, but not in this version; help: `gpc` is the condition that can be used now",
+            "p.toml:15:21: error[bad-country]: `de` is no country code; help: write two capital letters (ISO 3166-1): `DE`, `FR`, `US`",
             "p.toml:15:28: error[unknown-key]: unknown key `gcp`; help: did you mean `gpc`?",
             "p.toml:17:8: warning[duplicate-name]: the rule in line 9 is called `one` as well; help: reports name rules: give each its own name",
             "p.toml:18:8: error[empty-condition]: `when` names no condition; help: write `when = { gpc = true }` or leave it out",
@@ -266,6 +304,19 @@ action = "drop"
     }
 
     #[test]
+    fn fields_that_are_taken_before_are_told() {
+        let text = "version = 1\n[[rule]]\nname = \"a\"\nfield = [\"a.b\", \"**.mail\"]\naction = \"keep\"\n\
+            [[rule]]\nname = \"b\"\nfield = [\"a.b\", \"x.mail\", \"x.y\"]\naction = \"drop\"\n\
+            [[rule]]\nname = \"c\"\nfield = \"x.y\"\nwhen = { gpc = true }\naction = \"drop\"\n";
+        let want = [
+            "p.toml:8:10: warning[unreachable-field]: `a.b` never reaches \"b\": \"a\" takes it before; help: the first rule that matches decides: put the narrower rule first",
+            "p.toml:8:17: warning[unreachable-field]: `x.mail` never reaches \"b\": \"a\" takes it before; help: the first rule that matches decides: put the narrower rule first",
+            "p.toml:12:9: warning[unreachable-field]: `x.y` never reaches \"c\": \"b\" takes it before; help: the first rule that matches decides: put the narrower rule first",
+        ];
+        assert_eq!(errors(text), want);
+    }
+
+    #[test]
     fn names_and_numbers_of_rules_have_limits() {
         let text = "version = 1\nname = \"\"\n[[rule]]\nname = \"a\\nb\"\naction = \"keep\"\n";
         let want = [
@@ -273,11 +324,13 @@ action = "drop"
             "p.toml:4:8: error[bad-name]: a name has 1 to 120 printable characters",
         ];
         assert_eq!(errors(text), want);
-        let many = "[[rule]]\nfield = \"a\"\naction = \"keep\"\n".repeat(1001);
+        let many: String = (0..10_001)
+            .map(|n| format!("[[rule]]\nfield = \"a{n}\"\naction = \"keep\"\n"))
+            .collect();
         let found = errors(&format!("version = 1\n{many}"));
         assert_eq!(found.len(), 1);
         assert!(
-            found[0].contains("1001 rules, expected at most 1000"),
+            found[0].contains("10001 rules, expected at most 10000"),
             "{found:?}"
         );
     }
@@ -308,38 +361,92 @@ action = "drop"
             Ok(Action::Hash(Hash {
                 shape: Shape::Hex,
                 prefix: "u_".into(),
-                length: Some(16)
+                length: Some(16),
+                bits: None,
             }))
         );
         assert_eq!(
             action("{ random = { shape = \"uuid\" } }"),
             Ok(Action::Random(Shape::Uuid))
         );
-        let all = r#"{ generalize = { ip = "prefix", location = "country", url = { query = ["utm_*"], fragment = "drop" }, user_agent = "family", referrer = "common", time = "hour", date = "year", email = "domain", language = "primary" } }"#;
+        let all = r#"{ generalize = { ip = "prefix", location = "country", url = { query = ["utm_*"], fragment = "drop" }, user_agent = "family", referrer = "common", time = "hour", date = "decade", number = { step = 10 }, postal_code = "zip3", email = "domain", language = "primary" } }"#;
         let Ok(Action::Generalize(g)) = action(all) else {
             panic!("{:?}", action(all));
         };
-        assert!(g.location && g.user_agent && g.referrer && g.email && g.language && g.date);
+        assert!(g.location && g.user_agent && g.referrer && g.email && g.language && g.postal_code);
+        assert_eq!(g.date, Some(DateUnit::Decade));
+        assert_eq!(g.number, Some(Numbers::Step(10.0)));
         assert_eq!(g.url.unwrap().query[0], "utm_*".into());
         assert_eq!(g.ip.unwrap().v4, 24);
     }
 
     #[test]
+    fn every_condition_of_the_table() {
+        let when = |text: &str| {
+            let text =
+                format!("version = 1\n[[rule]]\nname = \"r\"\naction = \"keep\"\nwhen = {text}\n");
+            match CompiledPolicy::load("p.toml", &text) {
+                Ok((policy, _)) => Ok(policy.rules[0].when.clone()),
+                Err(d) => Err(d.to_string()),
+            }
+        };
+        assert_eq!(action("{ encrypt = {} }"), Ok(Action::Encrypt));
+        assert_eq!(
+            action("{ shift = { days = 30 } }"),
+            Ok(Action::Shift(Shift { days: 30 }))
+        );
+        assert_eq!(when("{ gpc = true }").unwrap().gpc, Some(true));
+        assert_eq!(
+            *when(r#"{ country = ["DE", "FR"] }"#).unwrap().country,
+            [*b"DE", *b"FR"]
+        );
+        assert_eq!(when("{ sampled = 0.5 }").unwrap().sampled, Some(1 << 63));
+        let consent =
+            when(r#"{ consent = { field = "context.consent.ads", is = [true, "granted", 1] } }"#);
+        let consent = consent.unwrap().consent.unwrap();
+        assert_eq!(consent.field.to_string(), "context.consent.ads");
+        assert_eq!(*consent.is, ["true".into(), "granted".into(), "1".into()]);
+        for (text, message) in [
+            ("{ sampled = 1 }", "above 0 and below 1"),
+            ("{ sampled = 0 }", "above 0 and below 1"),
+            ("{ country = [] }", "names no country"),
+            (r#"{ consent = "granted" }"#, "expected a table"),
+            (
+                r#"{ consent = { field = "a.*", is = true } }"#,
+                "stands for many fields",
+            ),
+            (r#"{ consent = { field = "a" } }"#, "`is` is missing"),
+            (
+                r#"{ consent = { field = "a", is = 1.5 } }"#,
+                "a whole number",
+            ),
+        ] {
+            let found = when(text).unwrap_err();
+            assert!(found.contains(message), "{text}: {found}");
+        }
+    }
+
+    #[test]
     fn what_is_no_action_says_what_to_write() {
-        let help = |text| action(text).unwrap_err();
+        let help = |text: &str| action(text).unwrap_err();
         assert!(help(r#""hsh""#).contains("did you mean `hash`?"));
         assert!(help(r#""mask""#).contains("write `action = { mask = {"));
-        assert!(
-            help("{ encrypt = {} }")
-                .contains("`encrypt` is part of the language, but not in this version")
-        );
-        assert!(help("{ shift = { days = 30 } }").contains("not in this version"));
+        assert!(help("{ encrypt = { key = 1 } }").contains("unknown key `key`"));
+        assert!(help("{ shift = { days = 0 } }").contains("expected 1 to 3650"));
+        assert!(help("{ shift = {} }").contains("`days` is missing"));
+        assert!(help(r#""shift""#).contains("write `action = { shift = { days = 30 } }`"));
         assert!(help("{ drop = true }").contains("write `action = \"drop\"`"));
         assert!(help("{ hash = {}, mask = {} }").contains("one key"));
         assert!(help("3").contains("found an integer"));
         assert!(help("{ hash = { length = 4 } }").contains("length of their own"));
         assert!(help("{ generalize = {} }").contains("does not say what"));
-        assert!(help("{ generalize = { number = 10 } }").contains("not in this version"));
+        let number = |text| help(&format!("{{ generalize = {{ number = {text} }} }}"));
+        assert!(number("10").contains("expected a table"));
+        assert!(number("{ step = 0 }").contains("above 0"));
+        assert!(number("{ step = 5, top = 9 }").contains("has one key"));
+        assert!(number("{ buckets = [18, 0] }").contains("that ascend"));
+        assert!(number("{ buckets = [] }").contains("that ascend"));
+        assert!(number("{}").contains("has one key"));
         assert!(help("{ generalize = { ip = { v4 = 64 } } }").contains("expected 0 to 32"));
     }
 

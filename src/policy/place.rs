@@ -2,7 +2,7 @@
 
 use crate::category::{CategorySet, DataCategory};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::reader::{Spanned, nearest, show};
+use crate::reader::{Spanned, Value, nearest, show};
 use crate::selector::{Selector, SelectorError, Step};
 
 use super::written::List;
@@ -56,6 +56,28 @@ pub(super) fn fields(list: Option<&List<'_>>, d: &mut Diagnostics) -> Box<[Selec
         .iter()
         .filter_map(|word| selector(word, d))
         .collect()
+}
+
+/// One selector that leads to one place: keys and `[]` only.
+pub(super) fn one_field(value: &Value<'_>, d: &mut Diagnostics) -> Option<Selector> {
+    let word = value.str(d)?;
+    let found = selector(&word, d)?;
+    let single = |step: &Step| matches!(step, Step::Key(_) | Step::Item);
+    if found.steps().iter().all(single) {
+        return Some(found);
+    }
+    d.push(
+        Diagnostic::error(
+            "bad-selector",
+            format!(
+                "`{}` stands for many fields, expected one",
+                show(word.value)
+            ),
+            word.span,
+        )
+        .help("leave out the stars: `context.consent.analytics`"),
+    );
+    None
 }
 
 /// Globs of vendors, endpoints or events.

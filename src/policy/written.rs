@@ -24,6 +24,7 @@ pub(super) struct WrittenPseudonyms<'d> {
     pub(super) key: Option<Spanned<&'d str>>,
     pub(super) scope: Option<Value<'d>>,
     pub(super) rotate: Option<Value<'d>>,
+    pub(super) retain: Option<Spanned<i64>>,
 }
 
 /// `[[classify]]`.
@@ -45,6 +46,7 @@ pub(super) struct WrittenRule<'d> {
     pub(super) action: Option<Value<'d>>,
     pub(super) scan: Option<Spanned<bool>>,
     pub(super) reason: Option<Spanned<&'d str>>,
+    pub(super) cost: Option<Spanned<&'d str>>,
 }
 
 /// A list of words, or one word. `whole` tells an empty list from one whose elements were no words.
@@ -87,6 +89,7 @@ fn pseudonyms<'d>(table: Table<'d>, d: &mut Diagnostics) -> WrittenPseudonyms<'d
         key: table.str("key", d),
         scope: table.value("scope"),
         rotate: table.value("rotate"),
+        retain: table.int("retain", d),
     };
     table.finish(d);
     written
@@ -122,6 +125,7 @@ fn rule<'d>(table: Table<'d>, d: &mut Diagnostics) -> WrittenRule<'d> {
         action: table.required("action", d),
         scan: table.bool("scan", d),
         reason: table.str("reason", d),
+        cost: table.str("cost", d),
     };
     table.finish(d);
     written

@@ -17,6 +17,7 @@ use super::reply::{Problem, Reply};
 use super::route::check_path;
 use super::worker::Worker;
 use crate::catalog::{Endpoint, Found, Kind, Vendor};
+use crate::config::Gateway;
 use crate::deliver::grammar::Framing;
 use crate::deliver::{self, Answer, Upstream};
 use crate::scrub::{
@@ -337,6 +338,7 @@ fn judge<M: Message>(
 ) -> Judged {
     message.with(|seen, body| {
         let config = &current.generation.config;
+        let believed = believed(seen.headers, place.peer, &config.gateway);
         let raw = RawRequest {
             vendor: place.vendor,
             endpoint: place.endpoint,
@@ -349,7 +351,7 @@ fn judge<M: Message>(
                 Some(target) => target.query.as_deref(),
                 None => seen.query,
             },
-            headers: seen.headers,
+            headers: believed.as_deref().unwrap_or(seen.headers),
             body,
             client_ip: client_addr(place.peer, seen.headers, &config.gateway.trusted_proxies),
             body_limit: place.limit,
@@ -366,6 +368,25 @@ fn judge<M: Message>(
             Verdict::Refuse(refusal) => Judged::Refuse(refusal),
         }
     })
+}
+
+/// The fields without what only a trusted proxy may say, when the peer is none; `None`: all of them.
+fn believed<'h>(
+    headers: &[(&'h str, &'h str)],
+    peer: IpAddr,
+    gateway: &Gateway,
+) -> Option<Vec<(&'h str, &'h str)>> {
+    let name = gateway.country_header.as_deref()?;
+    let peer = peer.to_canonical();
+    if gateway
+        .trusted_proxies
+        .iter()
+        .any(|net| net.contains(&peer))
+    {
+        return None;
+    }
+    let rest = headers.iter().filter(|(field, _)| *field != name);
+    Some(rest.copied().collect())
 }
 
 fn refused(current: &Current, admitted: &Admitted, refusal: Refusal) -> (Reply, Outcome) {

@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,16 @@ pub struct Generation {
     pub key_location: String,
     /// Where durable state lives.
     pub state_dir: String,
+    /// When pseudonyms change by the calendar; `None`: never.
+    pub rotation: Option<Rotation>,
+}
+
+/// The change of epochs: at an instant the engine gets the next key, and nothing else changes.
+pub struct Rotation {
+    /// When the next epoch begins; seconds since 1970.
+    pub next: AtomicI64,
+    /// Gives the engine the key of the present epoch; answers when the next one begins.
+    pub renew: Box<dyn Fn(&Scrubber) -> Result<i64, BoxError> + Send + Sync>,
 }
 
 impl Generation {
@@ -50,6 +60,7 @@ impl Generation {
         Self {
             policy_name: policy.name.to_string(),
             policy_digest: digest.collect(),
+            rotation: None,
             key_location: key_location.to_string(),
             state_dir: state_dir.display().to_string(),
             config: Arc::new(config),
@@ -220,6 +231,35 @@ impl Live {
         result
     }
 
+    /// How long it is until the epoch of pseudonyms ends; `None`: it does not.
+    #[must_use]
+    pub fn until_next_epoch(&self) -> Option<Duration> {
+        let current = self.current();
+        let rotation = current.generation.rotation.as_ref()?;
+        let next = u64::try_from(rotation.next.load(Ordering::Relaxed)).unwrap_or(0);
+        let next = SystemTime::UNIX_EPOCH + Duration::from_secs(next);
+        Some(next.duration_since(SystemTime::now()).unwrap_or_default())
+    }
+
+    /// Begins the epoch that is due. Requests that have begun end with the keys they began with.
+    pub fn next_epoch(&self) {
+        let current = self.current();
+        let Some(rotation) = &current.generation.rotation else {
+            return;
+        };
+        match (rotation.renew)(&current.generation.scrubber) {
+            Ok(next) => {
+                rotation.next.store(next, Ordering::Relaxed);
+                telemetry::epoch_began();
+            }
+            Err(error) => {
+                telemetry::epoch_failed(&error.to_string());
+                // Tried again soon; until then the old epoch goes on.
+                rotation.next.fetch_max(soon(), Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Why the last reload was refused, if it was.
     #[must_use]
     pub fn last_error(&self) -> Option<String> {
@@ -251,6 +291,14 @@ fn guard(config: &Config) -> Guard {
         allowed: forward.map_or(&[][..], |f| &f.private_networks).into(),
         own: own.chain([&config.admin.listen]).copied().collect(),
     }
+}
+
+/// In a few seconds, as seconds since 1970.
+fn soon() -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.map_or(i64::MAX, |d| {
+        i64::try_from(d.as_secs()).unwrap_or(i64::MAX - 5) + 5
+    })
 }
 
 fn note_time(metrics: &Metrics) {

@@ -28,6 +28,6 @@ mod worker;
 
 pub use activate::handed_over;
 pub use forward::ca_names;
-pub use live::{BoxError, Current, Generation, Live, Loader};
+pub use live::{BoxError, Current, Generation, Live, Loader, Rotation};
 pub use serve::{Handle, Server};
 pub use watch::Stamps;

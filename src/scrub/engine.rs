@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::envelope::Inside;
+use super::facts::{Facts, FactsKey};
 use super::fate::{Fate, Stop};
 use super::heard::Heard;
 use super::issued::locator;
@@ -13,7 +14,7 @@ use super::paths::{NodeId, Paths, Source};
 use super::plan::{ClassMask, Plan, RuleId};
 use super::pools::Pools;
 use super::{Refusal, Report, Row};
-use crate::action::Action;
+use crate::action::{Action, CountryOf, Pseudonymizer};
 use crate::catalog::{Layer, Set};
 use crate::category::DataCategory;
 use crate::codec::base64::{self, Alphabet, Options};
@@ -55,7 +56,13 @@ pub(super) struct Judge<'p, 's> {
     pub(super) rows: Option<&'s mut Vec<Row>>,
     pub(super) class: usize,
     pub(super) mask: Arc<ClassMask>,
-    pub(super) gpc: bool,
+    pub(super) pseudonymizer: &'s Pseudonymizer,
+    pub(super) country_of: Option<&'s CountryOf>,
+    /// What conditions are asked about: of the event that is judged; else of the document; else of
+    /// the request.
+    pub(super) facts: Facts,
+    pub(super) outer: Facts,
+    pub(super) request: Facts,
     /// Encodings opened to reach the document that is being walked.
     pub(super) folds: usize,
     pub(super) body_limit: usize,
@@ -90,7 +97,7 @@ pub(super) struct Judge<'p, 's> {
 #[derive(Default)]
 pub(super) struct Classes {
     list: Vec<Arc<ClassMask>>,
-    names: HashMap<(Option<Box<str>>, bool), usize>,
+    names: HashMap<(Option<Box<str>>, FactsKey), usize>,
 }
 
 /// Event names remembered, at most; others are worked out each time.
@@ -102,12 +109,12 @@ impl Classes {
         self.list.len() > 1024
     }
 
-    pub(super) fn of(&mut self, plan: &Plan, event: Option<&str>, gpc: bool) -> usize {
-        let key = (event.map(Into::into), gpc);
+    pub(super) fn of(&mut self, plan: &Plan, event: Option<&str>, facts: &Facts) -> usize {
+        let key = (event.map(Into::into), facts.key(plan));
         if let Some(class) = self.names.get(&key) {
             return *class;
         }
-        let mask = ClassMask::new(plan, event, gpc);
+        let mask = ClassMask::new(plan, event, facts);
         let class = match self.list.iter().position(|m| **m == mask) {
             Some(class) => class,
             None => {
@@ -129,7 +136,7 @@ impl Classes {
 impl Judge<'_, '_> {
     /// The class of an event by its name.
     pub(super) fn class_of(&mut self, event: Option<&str>) -> usize {
-        self.classes.of(self.plan, event, self.gpc)
+        self.classes.of(self.plan, event, &self.facts)
     }
 
     /// Judges from here on in a class.

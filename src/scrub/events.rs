@@ -72,16 +72,17 @@ impl Judge<'_, '_> {
 
     /// The class of the event at `at`, by its name.
     pub(super) fn set_class(&mut self, text: &str, tape: &Tape, at: usize) -> Result<(), Stop> {
-        if !self.plan.by_event {
+        if !self.plan.by_event && !self.plan.by_facts {
             return Ok(());
         }
+        self.event_facts(text, tape, at)?;
         if let Some(inside) = &self.inside {
-            let class = self.classes.of(self.plan, Some(&inside.name), self.gpc);
+            let class = self.classes.of(self.plan, Some(&inside.name), &self.facts);
             self.use_class(class);
             return Ok(());
         }
         let mut name = self.pools.text();
-        let found = self.event_name(text, tape, at, &mut name)?;
+        let found = self.plan.by_event && self.event_name(text, tape, at, &mut name)?;
         let class = self.class_of(found.then_some(name.as_str()));
         self.pools.give_text(name);
         self.use_class(class);

@@ -36,6 +36,7 @@ impl Judge<'_, '_> {
         out: &mut String,
     ) -> Result<Fate, Stop> {
         let base = self.paths.child(self.plan, ROOT, ROOT, "$query");
+        self.request_facts("$query", query);
         self.pairs(query, base, Unfold::Params(params), out)
     }
 
@@ -56,6 +57,7 @@ impl Judge<'_, '_> {
                 e.valid_up_to(),
             )
         })?;
+        self.request_facts("$form", text);
         let base = self.paths.child(self.plan, ROOT, ROOT, "$form");
         let unfold = Unfold::Fields {
             names,

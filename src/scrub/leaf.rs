@@ -113,10 +113,12 @@ impl<'p> Judge<'p, '_> {
     }
 
     /// What an action may know about a leaf.
-    pub(super) fn context(&self, category: Option<DataCategory>) -> Context<'p> {
+    pub(super) fn context(&self, category: Option<DataCategory>) -> Context<'_> {
         Context {
             category,
-            pseudonymizer: &self.plan.pseudonymizer,
+            pseudonymizer: self.pseudonymizer,
+            person: self.facts.person,
+            country_of: self.country_of,
         }
     }
 
@@ -153,7 +155,9 @@ impl<'p> Judge<'p, '_> {
             | Action::Mask(_)
             | Action::Hash(_)
             | Action::Random(_)
-            | Action::Generalize(_) => Effect::Remove,
+            | Action::Encrypt
+            | Action::Generalize(_)
+            | Action::Shift(_) => Effect::Remove,
         };
         let before = text.get(node.outer()).unwrap_or("");
         self.note(found, action, before, shown(effect, &out));
@@ -202,7 +206,7 @@ impl<'p> Judge<'p, '_> {
             self.project(raw);
         }
         let mut out = self.pools.text();
-        self.random |= matches!(action, Action::Random(_));
+        self.random |= action.is_fresh();
         let effect = action.apply(value, &self.context(found.category), &mut out);
         self.note(found, action, raw, shown(effect, &out));
         let leaf = write(effect, &out, node, edits);
@@ -374,6 +378,8 @@ fn is_remembered(action: &Action) -> bool {
         | Action::Replace(_)
         | Action::Mask(_)
         | Action::Random(_)
+        | Action::Encrypt
+        | Action::Shift(_)
         | Action::DropEvent
         | Action::Reject => false,
     }

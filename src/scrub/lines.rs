@@ -97,13 +97,14 @@ impl Judge<'_, '_> {
         let params = plan.place().map_or(&[][..], |place| &place.params);
         self.report.events_in += 1;
         let before = self.class;
-        if plan.by_event {
+        if plan.by_event || plan.by_facts {
+            self.query_facts(base, query);
             let name = self.query_name(query)?;
             let class = self.class_of(name.as_deref());
             self.use_class(class);
         }
         let fate = self.pairs(query, base, Unfold::Params(params), out);
-        self.use_class(before);
+        self.leave_event(before);
         let fate = match fate {
             Ok(Fate::Changed) => self.renew(query, out).map(|()| Fate::Changed),
             other => other,

@@ -7,7 +7,9 @@
 mod carry;
 mod engine;
 mod envelope;
+mod epoch;
 mod events;
+mod facts;
 mod fate;
 mod fields;
 mod headers;
@@ -43,6 +45,7 @@ use crate::catalog::Answer;
 use crate::category::DataCategory;
 use crate::codec::DecodeError;
 
+pub use epoch::Countries;
 pub use paths::Source;
 pub use request::{Scratch, Scrubber};
 pub use target::{Target, real_target};
@@ -158,7 +161,7 @@ pub struct Report {
     /// Leaves judged.
     pub leaves: u32,
     /// Leaves and spans by action name, in the order of [`Report::ACTIONS`].
-    pub actions: [u32; 10],
+    pub actions: [u32; 12],
 }
 
 /// One judged leaf, for `explain`: the one place where values are shown, to who gave them.
@@ -193,6 +196,8 @@ impl Report {
             Action::Generalize(_) => 7,
             Action::DropEvent => 8,
             Action::Reject => 9,
+            Action::Encrypt => 10,
+            Action::Shift(_) => 11,
         };
         self.count_slot(slot);
         slot
@@ -205,7 +210,7 @@ impl Report {
     }
 
     /// The names of [`Report::actions`].
-    pub const ACTIONS: [&'static str; 10] = [
+    pub const ACTIONS: [&'static str; 12] = [
         "keep",
         "drop",
         "null",
@@ -216,5 +221,7 @@ impl Report {
         "generalize",
         "drop_event",
         "reject",
+        "encrypt",
+        "shift",
     ];
 }

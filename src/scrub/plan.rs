@@ -7,14 +7,15 @@
 
 use std::sync::Arc;
 
-use crate::action::{Action, Pseudonymizer};
+use super::facts::{Facts, Person};
+use crate::action::Action;
 use crate::catalog::{Endpoint, Field, Vendor};
 use crate::category::DataCategory;
-use crate::policy::{CompiledPolicy, Rule, Unlisted};
+use crate::policy::{CompiledPolicy, Consent, Rule, Unlisted, When};
 use crate::selector::{Selector, Step, glob_match};
 
 /// A rule's index in its policy. Lower wins; [`NO_RULE`] loses against every rule.
-pub(super) type RuleId = u16;
+pub(super) type RuleId = u32;
 
 /// No rule matches.
 pub(super) const NO_RULE: RuleId = RuleId::MAX;
@@ -45,7 +46,6 @@ pub(super) struct Plan {
     pub(super) vendor: Arc<Vendor>,
     pub(super) endpoint: usize,
     pub(super) policy: Arc<CompiledPolicy>,
-    pub(super) pseudonymizer: Arc<Pseudonymizer>,
     /// The endpoint's fields, then the vendor's: the first that matches knows.
     pub(super) fields: Vec<Field>,
     pub(super) watched: Vec<(Watch, Selector)>,
@@ -63,6 +63,16 @@ pub(super) struct Plan {
     pub(super) by_event: bool,
     /// Whether a rule speaks about this endpoint by name: what recordings need to be let through.
     pub(super) by_endpoint: bool,
+    /// Whether a rule asks what stands in the event: consent, or whose event it is.
+    pub(super) by_facts: bool,
+    /// The places of consent that rules ask for: a fact each, in this order.
+    pub(super) consents: Vec<Consent>,
+    /// The shares that rules ask for, ascending.
+    pub(super) shares: Vec<u64>,
+    /// Whether a rule asks for the country.
+    pub(super) by_country: bool,
+    /// Where the person stands, best first; empty when no rule asks.
+    pub(super) persons: Vec<Selector>,
 }
 
 impl Plan {
@@ -70,14 +80,12 @@ impl Plan {
         vendor: &Arc<Vendor>,
         endpoint: usize,
         policy: &Arc<CompiledPolicy>,
-        pseudonymizer: &Arc<Pseudonymizer>,
     ) -> Option<Self> {
         let place = vendor.endpoints.get(endpoint)?;
         let mut plan = Self {
             vendor: Arc::clone(vendor),
             endpoint,
             policy: Arc::clone(policy),
-            pseudonymizer: Arc::clone(pseudonymizer),
             fields: place.fields.iter().chain(&vendor.fields).cloned().collect(),
             watched: Vec::new(),
             common: 0,
@@ -87,6 +95,11 @@ impl Plan {
             scoped: Vec::new(),
             by_event: false,
             by_endpoint: false,
+            by_facts: false,
+            consents: Vec::new(),
+            shares: Vec::new(),
+            by_country: false,
+            persons: Vec::new(),
         };
         let here: Vec<(RuleId, &Rule)> = policy
             .rules
@@ -177,20 +190,42 @@ impl Plan {
             for selector in &rule.fields {
                 self.watched.push((Watch::Rule(*at), selector.clone()));
             }
-            if !rule.events.is_empty() || rule.when.gpc.is_some() {
+            if !rule.events.is_empty() || !rule.when.is_empty() {
                 self.scoped.push(*at);
             }
             self.by_event |= !rule.events.is_empty();
+            self.ask(rule);
         }
+        self.shares.sort_unstable();
+        self.shares.dedup();
+        let shifts = here
+            .iter()
+            .any(|(_, r)| matches!(r.action, Action::Shift(_)));
+        if shifts || !self.shares.is_empty() {
+            self.persons = super::facts::persons(&self.fields);
+        }
+        self.by_facts = !self.persons.is_empty() || !self.consents.is_empty();
         let categories = DataCategory::all().map(Some).chain([None]);
         self.open = categories
-            .map(|category| {
-                here.iter()
-                    .filter(|(_, rule)| rule.fields.is_empty() && covers(rule, category))
-                    .map(|(at, _)| *at)
-                    .collect()
-            })
+            .map(|category| open_rules(here, category))
             .collect();
+    }
+
+    /// Notes what a rule wants to know.
+    fn ask(&mut self, rule: &Rule) {
+        let When {
+            gpc: _,
+            country,
+            consent,
+            sampled,
+        } = &rule.when;
+        self.by_country |= !country.is_empty();
+        self.shares.extend(sampled);
+        if let Some(consent) = consent
+            && !self.consents.contains(consent)
+        {
+            self.consents.push(consent.clone());
+        }
     }
 
     /// The endpoint.
@@ -200,7 +235,7 @@ impl Plan {
 
     /// The rule of an id.
     pub(super) fn rule(&self, id: RuleId) -> Option<&Rule> {
-        self.policy.rules.get(usize::from(id))
+        self.policy.rules.get(usize::try_from(id).ok()?)
     }
 
     /// What a rule does, or what happens to leaves without one.
@@ -261,13 +296,13 @@ pub(super) struct ClassMask {
 }
 
 impl ClassMask {
-    pub(super) fn new(plan: &Plan, event: Option<&str>, gpc: bool) -> Self {
+    pub(super) fn new(plan: &Plan, event: Option<&str>, facts: &Facts) -> Self {
         let holds = plan
             .scoped
             .iter()
             .map(|id| {
                 plan.rule(*id).is_some_and(|rule| {
-                    rule.when.gpc.is_none_or(|want| want == gpc)
+                    holds(&rule.when, plan, facts)
                         && (rule.events.is_empty()
                             || event.is_some_and(|name| any_glob(&rule.events, name)))
                 })
@@ -282,6 +317,36 @@ impl ClassMask {
             Err(_) => true,
         }
     }
+}
+
+fn holds(when: &When, plan: &Plan, facts: &Facts) -> bool {
+    let country = |code: [u8; 2]| when.country.contains(&code);
+    let consent = |want: &Consent| {
+        let at = plan.consents.iter().position(|known| known == want);
+        at.is_some_and(|at| facts.consents >> at & 1 == 1)
+    };
+    let sampled = |share: u64| facts.person.is_some_and(|p: Person| p.sample < share);
+    when.gpc.is_none_or(|want| want == facts.gpc)
+        && (when.country.is_empty() || facts.country.is_some_and(country))
+        && when.consent.as_ref().is_none_or(consent)
+        && when.sampled.is_none_or(sampled)
+}
+
+/// The rules without a field condition that cover a category, up to the one that always decides:
+/// no rule behind it is ever asked.
+fn open_rules(here: &[(RuleId, &Rule)], category: Option<DataCategory>) -> Box<[RuleId]> {
+    let mut open = Vec::new();
+    for (at, rule) in here {
+        if !rule.fields.is_empty() || !covers(rule, category) {
+            continue;
+        }
+        open.push(*at);
+        // A rule that names no category is not asked about spans.
+        if !rule.categories.is_empty() && rule.events.is_empty() && rule.when.is_empty() {
+            break;
+        }
+    }
+    open.into()
 }
 
 fn covers(rule: &Rule, category: Option<DataCategory>) -> bool {

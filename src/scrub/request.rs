@@ -2,9 +2,12 @@
 //! [`CleanRequest`]. This file holds the only constructor of that type.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
 
 use super::engine::{Classes, Found, Judge, Level, encode};
+use super::epoch::{Countries, Keys};
+use super::facts::{self, Facts};
 use super::fate::{Fate, Stop, Text};
 use super::headers::{
     asks_for_privacy, auth_parameters, basic_user, boundary, choose, content_coding,
@@ -18,16 +21,16 @@ use super::places::answer;
 use super::plan::{NO_RULE, Plan};
 use super::pools::Pools;
 use super::{CleanRequest, RawRequest, Refusal, Report, Row, Verdict};
-use crate::action::Pseudonymizer;
 use crate::catalog::{Endpoint, Kind, Layer, ParamFormat, PathSegment, Vendor};
 use crate::codec::{self, DecodeError, DecodeErrorKind, form};
-use crate::policy::{CompiledPolicy, Scope};
+use crate::policy::CompiledPolicy;
 use crate::selector::Step;
 use crate::sensitive::{SecretKey, SecretText};
 
 /// All plans of one policy: what judges requests. Shared by all threads.
 pub struct Scrubber {
-    id: u64,
+    keys: ArcSwap<Keys>,
+    countries: Countries,
     vendors: Vec<Arc<Vendor>>,
     plans: Vec<Vec<Plan>>,
     policy: Arc<CompiledPolicy>,
@@ -90,8 +93,6 @@ impl Learned {
     }
 }
 
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-
 impl Scrubber {
     /// Plans every endpoint of the vendors under a policy. `primary` is the pseudonym key.
     #[must_use]
@@ -103,20 +104,14 @@ impl Scrubber {
         let plans = vendors
             .iter()
             .map(|vendor| {
-                let scope = match policy.pseudonyms.scope {
-                    Scope::Vendor => &*vendor.name,
-                    Scope::Global => "global",
-                };
-                let pseudonymizer = Arc::new(
-                    Pseudonymizer::new(primary, scope, &vendor.id_prefixes).except(&vendor.no_ids),
-                );
                 (0..vendor.endpoints.len())
-                    .filter_map(|at| Plan::new(vendor, at, &policy, &pseudonymizer))
+                    .filter_map(|at| Plan::new(vendor, at, &policy))
                     .collect()
             })
             .collect();
         Self {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            keys: ArcSwap::from_pointee(Keys::new(&policy, &vendors, primary, 0)),
+            countries: Countries::default(),
             vendors,
             plans,
             policy,
@@ -135,6 +130,20 @@ impl Scrubber {
             })
             .collect();
         self
+    }
+
+    /// With what is known about countries.
+    #[must_use]
+    pub fn with_countries(mut self, countries: Countries) -> Self {
+        self.countries = countries;
+        self
+    }
+
+    /// From the next request on, pseudonyms are those of this key; requests that have begun go on
+    /// with theirs.
+    pub fn use_key(&self, primary: &SecretKey, epoch: u32) {
+        let keys = Keys::new(&self.policy, &self.vendors, primary, epoch);
+        self.keys.store(Arc::new(keys));
     }
 
     /// The vendors, in the order of [`RawRequest::vendor`].
@@ -160,7 +169,17 @@ impl Scrubber {
         if place.kind == Kind::Replay && !plan.by_endpoint {
             return Verdict::Answer(answer(place, 0, &[]));
         }
-        self.own(scratch);
+        let keys = self.keys.load();
+        let Some(pseudonymizer) = keys.vendors.get(raw.vendor) else {
+            return refuse(DecodeErrorKind::Unsupported, "endpoint");
+        };
+        self.own(scratch, keys.id);
+        let mut known = Facts {
+            gpc: asks_for_privacy(raw),
+            country: self.countries.of(plan, raw),
+            ..Facts::default()
+        };
+        facts::of_headers(plan, raw, &mut known);
         let Some(slot) = scratch
             .plans
             .get_mut(raw.vendor)
@@ -182,7 +201,11 @@ impl Scrubber {
             rows: scratch.rows.as_mut(),
             class: 0,
             mask: Arc::default(),
-            gpc: asks_for_privacy(raw),
+            pseudonymizer,
+            country_of: self.countries.of_address.as_deref(),
+            facts: known,
+            outer: known,
+            request: known,
             folds: 0,
             body_limit: raw.body_limit,
             located: None,
@@ -211,9 +234,9 @@ impl Scrubber {
         }
     }
 
-    fn own(&self, scratch: &mut Scratch) {
-        if scratch.owner != self.id {
-            scratch.owner = self.id;
+    fn own(&self, scratch: &mut Scratch, id: u64) {
+        if scratch.owner != id {
+            scratch.owner = id;
             scratch.plans = self
                 .plans
                 .iter()

@@ -93,7 +93,7 @@ impl Judge<'_, '_> {
         let action = self.action(found);
         if *action != Action::Keep {
             self.hear(text, found.category);
-            self.random |= matches!(action, Action::Random(_));
+            self.random |= action.is_fresh();
             let mut out = self.pools.text();
             let effect = action.apply(Value::Text(text), &self.context(found.category), &mut out);
             self.note(found, action, text, shown(effect, &out));
@@ -239,7 +239,7 @@ impl Judge<'_, '_> {
         }
         let action = self.span_action(found.path, category);
         let value = text.get(span.start..span.end).unwrap_or("");
-        self.random |= matches!(action, Action::Random(_));
+        self.random |= action.is_fresh();
         let mut out = self.pools.text();
         let effect = action.apply(Value::Text(value), &self.context(Some(category)), &mut out);
         if effect == Effect::Keep {

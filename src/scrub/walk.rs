@@ -75,6 +75,9 @@ impl Judge<'_, '_> {
         let (mut documents, mut gone) = (0u32, 0u32);
         while let Some(node) = tape.node(root) {
             documents += 1;
+            if level == Level::Events {
+                self.document_facts(text, tape, root)?;
+            }
             let outer = node.outer();
             if !self.document(text, tape, edits, at, level, root)? {
                 gone += 1;
@@ -424,7 +427,7 @@ impl Judge<'_, '_> {
             self.add_missing(&frame.missing, close, &mut frame.commas, edits);
         }
         if let Some(class) = frame.event {
-            self.use_class(class);
+            self.leave_event(class);
             self.report.events_out += 1;
         }
         if frame.own != NodeId::MAX {
@@ -441,7 +444,7 @@ impl Judge<'_, '_> {
             let Some(class) = frame.event else {
                 continue;
             };
-            self.use_class(class);
+            self.leave_event(class);
             let Some(parent) = stack.last_mut() else {
                 return false;
             };

@@ -92,6 +92,16 @@ pub fn reload_failed(cause: &'static str, reason: &str) {
     );
 }
 
+/// From now on values get the pseudonyms of the next epoch.
+pub fn epoch_began() {
+    tracing::info!("a new epoch of pseudonyms began");
+}
+
+/// The key of the next epoch cannot be had: the old epoch goes on, and it is tried again.
+pub fn epoch_failed(reason: &str) {
+    tracing::error!(reason, "the next epoch of pseudonyms cannot begin yet");
+}
+
 /// A setting changed that only a restart can apply.
 pub fn reload_needs_restart(setting: &'static str) {
     tracing::warn!(setting, "this change takes effect only after a restart");

@@ -123,7 +123,7 @@ pub struct VendorMetrics {
     events_in: LazyCounter,
     events_out: LazyCounter,
     events_dropped: LazyCounter,
-    actions: [LazyCounter; 10],
+    actions: [LazyCounter; Report::ACTIONS.len()],
 }
 
 /// The handles of one endpoint.

@@ -1,4 +1,4 @@
-//! `date = "year"`: of a date only its year.
+//! `date = "year"` (or `"month"`, `"decade"`): of a date only that.
 //!
 //! A text is a date when it holds exactly one four-digit year and otherwise only short numbers,
 //! separators and words (months, days, zones). Two-digit years are not guessed at.
@@ -8,8 +8,19 @@ use crate::action::{Effect, Value};
 /// Longer texts are no dates.
 const MAX_LEN: usize = 48;
 
-/// Writes the year; what is no date is removed.
-pub(super) fn apply(value: Value<'_>, out: &mut String) -> Effect {
+/// What of a date stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DateUnit {
+    /// `1987-03`, of dates written as `1987-03-09` or `1987/03/09`; else the year.
+    Month,
+    /// `1987`.
+    Year,
+    /// `1980`.
+    Decade,
+}
+
+/// Writes what stays of a date; what is no date is removed.
+pub(super) fn apply(unit: DateUnit, value: Value<'_>, out: &mut String) -> Effect {
     let (text, effect) = match value {
         Value::Text(text) => (text, Effect::Text),
         Value::Number(number) => (number, Effect::Number),
@@ -17,7 +28,14 @@ pub(super) fn apply(value: Value<'_>, out: &mut String) -> Effect {
     };
     match year(text.trim()) {
         Some(year) => {
-            out.push_str(year);
+            match unit {
+                DateUnit::Month => out.push_str(month(text.trim()).unwrap_or(year)),
+                DateUnit::Year => out.push_str(year),
+                DateUnit::Decade => {
+                    out.push_str(year.get(..3).unwrap_or(""));
+                    out.push('0');
+                }
+            }
             effect
         }
         None => Effect::Remove,
@@ -54,6 +72,20 @@ fn year(text: &str) -> Option<&str> {
     }
     let plain = |b: u8| b.is_ascii_alphanumeric() || b" -/.,:+".contains(&b);
     found.filter(|_| text.bytes().all(plain))
+}
+
+/// The beginning of an ISO date: `1987-03`.
+fn month(text: &str) -> Option<&str> {
+    let whole = text.get(..10)?;
+    let mut parts = whole.split(['-', '/']);
+    let year = parts.next().is_some_and(|y| y.len() == 4 && is_year(y));
+    let month = parts
+        .next()
+        .is_some_and(|m| m.len() == 2 && in_range(m, 12));
+    let day = parts
+        .next()
+        .is_some_and(|d| d.len() == 2 && in_range(d, 31));
+    (year && month && day).then(|| whole.get(..7))?
 }
 
 fn is_year(digits: &str) -> bool {
@@ -96,7 +128,16 @@ mod tests {
             assert_eq!(year(bad), None, "{bad}");
         }
         let mut out = String::new();
-        assert_eq!(apply(Value::Number("19870309"), &mut out), Effect::Number);
+        let number = Value::Number("19870309");
+        assert_eq!(apply(DateUnit::Year, number, &mut out), Effect::Number);
         assert_eq!(out, "1987");
+        let of = |unit, text| {
+            let mut out = String::new();
+            apply(unit, Value::Text(text), &mut out);
+            out
+        };
+        assert_eq!(of(DateUnit::Decade, "9.3.1987"), "1980");
+        assert_eq!(of(DateUnit::Month, "1987-03-09T10:00:00Z"), "1987-03");
+        assert_eq!(of(DateUnit::Month, "March 9, 1987"), "1987");
     }
 }

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::IpPrefix;
-use crate::action::{Effect, Value};
+use crate::action::{CountryOf, Effect, Value};
 
 /// Whether the text is one address.
 pub(super) fn is_address(text: &str) -> bool {
@@ -32,6 +32,25 @@ pub(super) fn apply(prefix: IpPrefix, value: Value<'_>, out: &mut String) -> Eff
     };
     out.push_str(&masked.to_string());
     Effect::Text
+}
+
+/// Writes the country of an address; without a database none follows, and nothing stays.
+pub(super) fn country(
+    value: Value<'_>,
+    country_of: Option<&CountryOf>,
+    out: &mut String,
+) -> Effect {
+    let (Value::Text(text), Some(country_of)) = (value, country_of) else {
+        return Effect::Remove;
+    };
+    let found = text.trim().parse::<IpAddr>().ok().and_then(country_of);
+    match found.as_ref().map(|code| std::str::from_utf8(code)) {
+        Some(Ok(code)) => {
+            out.push_str(code);
+            Effect::Text
+        }
+        Some(Err(_)) | None => Effect::Remove,
+    }
 }
 
 #[cfg(test)]

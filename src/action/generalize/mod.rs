@@ -17,11 +17,16 @@ mod identifier;
 mod ip;
 mod language;
 mod location;
+mod number;
+mod postal;
 mod referrer;
 mod routes;
 mod time;
 mod url;
 mod user_agent;
+
+pub use date::DateUnit;
+pub use number::Numbers;
 
 /// `generalize = { … }`: what is done depends on what the value is; the parts that are set apply.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -42,8 +47,12 @@ pub struct Generalize {
     pub time: Option<TimeUnit>,
     /// `language = "primary"`: the primary tag.
     pub language: bool,
-    /// `date = "year"`.
-    pub date: bool,
+    /// `date = "year" | "month" | "decade"`.
+    pub date: Option<DateUnit>,
+    /// `number = { step | buckets | top }`.
+    pub number: Option<Numbers>,
+    /// `postal_code = "zip3"`.
+    pub postal_code: bool,
 }
 
 /// What of a URL stays besides scheme, host and path.
@@ -80,11 +89,50 @@ pub enum TimeUnit {
 }
 
 impl Generalize {
+    /// The parts that are set, as the policy language writes them.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for (on, name) in [
+            (self.location, "location"),
+            (self.user_agent, "user_agent"),
+            (self.referrer, "referrer"),
+            (self.email, "email"),
+            (self.language, "language"),
+            (self.postal_code, "postal_code"),
+        ] {
+            if on {
+                names.push(name.to_owned());
+            }
+        }
+        if let Some(url) = &self.url {
+            names.push(
+                format!("url with {} parameters", url.query.join(" "))
+                    .replace("with  ", "without "),
+            );
+        }
+        names.extend(self.ip.map(|ip| format!("ip /{} /{}", ip.v4, ip.v6)));
+        names.extend(
+            self.time
+                .map(|unit| format!("time {unit:?}").to_lowercase()),
+        );
+        names.extend(
+            self.date
+                .map(|unit| format!("date {unit:?}").to_lowercase()),
+        );
+        names.extend(
+            self.number
+                .as_ref()
+                .map(|n| format!("number {n:?}").to_lowercase()),
+        );
+        names
+    }
+
     /// Makes a value less precise.
     pub fn apply(&self, value: Value<'_>, cx: &Context<'_>, out: &mut String) -> Effect {
         let area = cx.category.map_or(Area::Unknown, area);
         let effect = self
-            .by_category(area, value, out)
+            .by_category(area, value, cx, out)
             .unwrap_or_else(|| self.by_value(area, value, out));
         match (effect, value) {
             (Effect::Text, Value::Text(was)) | (Effect::Number, Value::Number(was))
@@ -102,7 +150,13 @@ impl Generalize {
     }
 
     /// What the part that is made for the category does; `None` when it is not set.
-    fn by_category(&self, area: Area, value: Value<'_>, out: &mut String) -> Option<Effect> {
+    fn by_category(
+        &self,
+        area: Area,
+        value: Value<'_>,
+        cx: &Context<'_>,
+        out: &mut String,
+    ) -> Option<Effect> {
         match area {
             Area::Referrer if self.referrer => Some(referrer::apply(value, out)),
             Area::Referrer | Area::Browsing => {
@@ -110,23 +164,23 @@ impl Generalize {
             }
             Area::Country if self.location => Some(location::country(value)),
             Area::Place if self.location => Some(location::place(value)),
-            Area::FinerPlace if self.location => Some(Effect::Remove),
+            Area::PostalCode if self.postal_code => Some(postal::apply(value, out)),
+            Area::FinerPlace | Area::PostalCode if self.location => Some(Effect::Remove),
             Area::Ip => match self.ip {
                 Some(prefix) => Some(ip::apply(prefix, value, out)),
-                // Without a geo database no country follows from an address.
-                None => self.location.then_some(Effect::Remove),
+                None => (self.location).then(|| ip::country(value, cx.country_of, out)),
             },
             Area::Device if self.user_agent => Some(device::apply(value, out)),
             Area::Email if self.email => Some(email::apply(value, out)),
-            Area::BirthDate if self.date => Some(date::apply(value, out)),
+            Area::BirthDate => self.date.map(|unit| date::apply(unit, value, out)),
             Area::Language if self.language => Some(language::apply(value, out)),
             Area::Country
             | Area::Place
             | Area::FinerPlace
+            | Area::PostalCode
             | Area::Device
             | Area::DeviceId
             | Area::Email
-            | Area::BirthDate
             | Area::Language
             | Area::Title
             | Area::Other
@@ -164,8 +218,20 @@ impl Generalize {
             return written(value);
         }
         out.clear();
-        if self.date && date::apply(value, out) != Effect::Remove {
+        if let Some(unit) = self.date
+            && date::apply(unit, value, out) != Effect::Remove
+        {
             return written(value);
+        }
+        out.clear();
+        if let Some(numbers) = &self.number
+            && numbers.apply(value, out) != Effect::Remove
+        {
+            return written(value);
+        }
+        out.clear();
+        if self.postal_code && postal::apply(value, out) == Effect::Text {
+            return Effect::Text;
         }
         out.clear();
         if self.location && location::place(value) == Effect::Keep {
@@ -214,6 +280,8 @@ enum Area {
     Place,
     /// Known to be finer than a country.
     FinerPlace,
+    /// A postal code.
+    PostalCode,
     /// An address of the network.
     Ip,
     /// Ids of devices and cookies.
@@ -241,12 +309,13 @@ fn area(category: DataCategory) -> Area {
 
 fn area_of_key(key: &str) -> Area {
     /// The first that is the key or above it decides.
-    const AREAS: [(&str, Area); 16] = [
+    const AREAS: [(&str, Area); 17] = [
         ("user.behavior.browsing_history.referrer", Area::Referrer),
         ("user.behavior.browsing_history.title", Area::Title),
         ("user.behavior.browsing_history", Area::Browsing),
         ("user.contact.url", Area::Browsing),
         ("user.contact.address.country", Area::Country),
+        ("user.contact.address.postal_code", Area::PostalCode),
         ("user.contact.address.", Area::FinerPlace),
         ("user.contact.address", Area::Place),
         ("user.location", Area::Place),
@@ -283,10 +352,7 @@ pub(super) mod tests {
 
     pub(super) fn run(parts: &Generalize, category: &str, value: Value<'_>) -> (Effect, String) {
         let pseudonymizer = Pseudonymizer::new(&SecretKey::new([1; 32]), "v", &[]);
-        let cx = Context {
-            category: DataCategory::parse(category),
-            pseudonymizer: &pseudonymizer,
-        };
+        let cx = Context::new(DataCategory::parse(category), &pseudonymizer);
         assert!(category.is_empty() || cx.category.is_some(), "{category}");
         let mut out = String::new();
         let effect = parts.apply(value, &cx, &mut out);
@@ -306,7 +372,9 @@ pub(super) mod tests {
             ip: Some(IpPrefix { v4: 24, v6: 48 }),
             time: Some(TimeUnit::Hour),
             language: true,
-            date: true,
+            date: Some(DateUnit::Year),
+            number: None,
+            postal_code: false,
         }
     }
 

@@ -1,0 +1,144 @@
+//! The commands around a policy, from the command line: `test`, `reveal`, `keys`, `check`.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    clippy::useless_format,
+    reason = "a panic is a failed test, and a table of cases is long"
+)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn tamis(state: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tamis"))
+        .args(args)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear()
+        .env("TAMIS_STATE_DIR", state)
+        .output()
+        .expect("the binary")
+}
+
+/// Standard output of a command with this exit status.
+fn says(state: &Path, args: &[&str], status: i32) -> String {
+    let output = tamis(state, args);
+    let err = String::from_utf8_lossy(&output.stderr);
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(status), "{args:?}\n{out}\n{err}");
+    out.into_owned()
+}
+
+#[test]
+fn the_built_in_policies_do_what_their_tests_say() {
+    let state = tempfile::tempdir().unwrap();
+    let out = says(state.path(), &["test", "config/policies"], 0);
+    assert_eq!(out, "14 passed, 0 failed\n");
+    let one = says(
+        state.path(),
+        &["test", "--json", "config/policies/cnil.toml"],
+        0,
+    );
+    let one: serde_json::Value = serde_json::from_str(&one).unwrap();
+    assert_eq!(one["passed"], 3);
+}
+
+#[test]
+fn a_case_that_fails_shows_what_differs_and_can_be_updated() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("mine.test.toml");
+    let text = "policy = \"default\"\n[[case]]\nname = \"one\"\nvendor = \"mixpanel\"\nendpoint = \"/track\"\n\
+        body = '[{\"event\":\"e\",\"properties\":{\"plan\":\"pro\",\"$email\":\"jane@example.com\"}}]'\n\
+        expect = '[{\"event\":\"e\",\"properties\":{\"plan\":\"free\"}}]'\nnever = [\"pro\"]\nalways = [\"jane\"]\n";
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let out = says(dir.path(), &["test", file], 1);
+    for part in [
+        "-       \"plan\": \"free\"",
+        "+       \"plan\": \"pro\"",
+        "never should: \"pro\"",
+        "and should: \"jane\"",
+        "0 passed, 1 failed",
+    ] {
+        assert!(out.contains(part), "{out}");
+    }
+    says(dir.path(), &["test", "--update", file], 0);
+    let new = std::fs::read_to_string(file).unwrap();
+    assert!(
+        new.contains("expect = '[{\"event\":\"e\",\"properties\":{\"plan\":\"pro\"}}]'"),
+        "{new}"
+    );
+    says(dir.path(), &["test", "none.toml"], 2);
+}
+
+#[test]
+fn what_was_encrypted_is_revealed_until_its_key_is_shredded() {
+    let state = tempfile::tempdir().unwrap();
+    let policy = state.path().join("p.toml");
+    let text = "version = 1\n[[rule]]\nname = \"crm\"\nfield = [\"properties.crm\"]\naction = \"encrypt\"\n";
+    std::fs::write(&policy, text).unwrap();
+    let body = state.path().join("body.json");
+    std::fs::write(&body, r#"[{"event":"e","properties":{"crm":"C-48213"}}]"#).unwrap();
+    let (policy, body) = (policy.to_str().unwrap(), body.to_str().unwrap());
+    let sent = says(
+        state.path(),
+        &[
+            "scrub",
+            "--policy",
+            policy,
+            "--vendor",
+            "mixpanel",
+            "--endpoint",
+            "/track",
+            body,
+        ],
+        0,
+    );
+    let start = sent.find("tenc_1_").expect("an encrypted text");
+    let text = sent[start..].split('"').next().unwrap().to_owned();
+    let reveal = ["reveal", "--policy", policy, "--vendor", "mixpanel", &text];
+    assert_eq!(says(state.path(), &reveal, 0), "C-48213\n");
+    says(state.path(), &["keys", "rotate"], 0);
+    assert_eq!(says(state.path(), &reveal, 0), "C-48213\n");
+    says(state.path(), &["keys", "shred", "1"], 0);
+    says(state.path(), &reveal, 1);
+    says(
+        state.path(),
+        &["reveal", "--policy", policy, "--vendor", "segment", &text],
+        1,
+    );
+}
+
+/// Blocks of a language in a page, in order.
+fn blocks(page: &str) -> Vec<String> {
+    page.split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_block_of_the_page_does_what_it_says() {
+    let page = include_str!("../docs/policy.md");
+    let dir = tempfile::tempdir().unwrap();
+    let policy = dir.path().join("page.toml");
+    let cases = dir.path().join("page.test.toml");
+    let mut tested = 0;
+    for block in blocks(page) {
+        if block.contains("[[case]]") {
+            std::fs::write(&cases, &block).unwrap();
+            let out = says(dir.path(), &["test", cases.to_str().unwrap()], 0);
+            assert!(out.ends_with(" passed, 0 failed\n"), "{out}");
+            tested += 1;
+        } else {
+            std::fs::write(&policy, &block).unwrap();
+            let (_, warnings) = tamis::policy::CompiledPolicy::load("page.toml", &block)
+                .unwrap_or_else(|d| panic!("{d}\n{block}"));
+            assert!(warnings.items.is_empty(), "{warnings}");
+        }
+    }
+    assert_eq!(tested, 3);
+}
