@@ -48,12 +48,10 @@ const UNRECORDED: &[&str] = &[
     "ga4 /debug/mp/collect",
     "heap /api/add_account_properties",
     "heap /api/bulk_track",
-    "jitsu /v1/batch",
     "launchdarkly /a/:env",
     "launchdarkly /events/diagnostic/:env",
     "launchdarkly /mobile",
     "launchdarkly /mobile/events/diagnostic",
-    "posthog /i/v1/logs",
     "snowplow /com.snowplowanalytics.iglu/v1",
 ];
 
