@@ -52,6 +52,9 @@ const UNRECORDED: &[&str] = &[
     "launchdarkly /events/diagnostic/:env",
     "launchdarkly /mobile",
     "launchdarkly /mobile/events/diagnostic",
+    "newrelic /browser/logs",
+    "newrelic /resources/1/:key",
+    "posthog /i/v1/logs",
     "snowplow /com.snowplowanalytics.iglu/v1",
 ];
 
