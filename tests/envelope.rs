@@ -263,6 +263,15 @@ fn parameters_of_a_message_keep_their_number() {
     assert!(got.contains(r#""params":["[removed]",7]"#), "{got}");
 }
 
+#[test]
+fn attributes_keep_a_value() {
+    let items = r#"{"items":[{"attributes":{"user.email":{"value":"jane@example.com","type":"string"},"n":{"value":1,"type":"integer"}}}]}"#;
+    let body = format!("{HEAD}\n{{\"type\":\"log\"}}\n{items}");
+    let got = out(&builtin("default"), "/api/42/envelope/", &body);
+    let want = r#"{"items":[{"attributes":{"user.email":{"value":"[removed]","type":"string"},"n":{"value":1,"type":"integer"}}}]}"#;
+    assert_eq!(got.lines().last(), Some(want));
+}
+
 /// A vendor whose uploads come as a form.
 fn uploads() -> Scrubber {
     let catalog = r#"

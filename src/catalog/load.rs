@@ -67,6 +67,7 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
     let tuples = t
         .table("tuples", d)
         .map_or_else(Vec::new, |t| read_tuples(&t, d));
+    let required = selectors(&t.str_list("required", d), d);
     let quotes = t.bool("quotes", d).is_some_and(|v| v.value);
     let forward_param = t.str("forward_param", d).map(|v| v.value.into());
     let mut included = read_includes(&t, d);
@@ -110,6 +111,7 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
         project,
         positional,
         tuples: tuples.into(),
+        required,
         quotes,
         forward_param,
         endpoints: endpoints.map(|(_, endpoint)| endpoint).collect(),

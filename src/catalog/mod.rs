@@ -57,6 +57,8 @@ pub struct Vendor {
     pub positional: Box<[Selector]>,
     /// Such lists with names for their positions.
     pub tuples: Box<[(Selector, Box<[Box<str>]>)]>,
+    /// Members that must be there: what goes from them leaves a placeholder.
+    pub required: Box<[Selector]>,
     /// Whether texts of its events quote what stands in other fields: names and ids that rules take
     /// away are then looked for in the rest of the document.
     pub quotes: bool,

@@ -327,6 +327,7 @@ impl Judge<'_, '_> {
             && !node.project
             && node.set.is_none()
             && !node.positional
+            && !node.required
             && node.unfold.is_none()
             && matches!(node.key_out, KeyOut::Same);
         let known = node.category.is_some() || node.protocol;

@@ -78,6 +78,8 @@ pub(super) struct PathNode {
     pub(super) route: bool,
     /// Of a list: what goes from it leaves a placeholder.
     pub(super) positional: bool,
+    /// What goes from here leaves a placeholder.
+    pub(super) required: bool,
     /// Names of a list's positions: index into the vendor's tuples.
     pub(super) tuple: Option<u16>,
     /// A forced value: index into the endpoint's sets.
@@ -332,6 +334,7 @@ impl Paths {
                 Watch::Set(set) => node.set = node.set.or(Some(*set)),
                 Watch::Project => node.project = true,
                 Watch::Positional => node.positional = true,
+                Watch::Required => node.required = true,
                 Watch::Tuple(at) => {
                     node.positional = true;
                     node.tuple = node.tuple.or(Some(*at));
@@ -544,6 +547,7 @@ impl PathNode {
             issued: false,
             route: false,
             positional: false,
+            required: false,
             tuple: None,
             set: None,
             project: false,

@@ -35,6 +35,8 @@ pub(super) enum Watch {
     Project,
     /// A list whose elements are told by their position.
     Positional,
+    /// A member that must be there.
+    Required,
     /// Such a list with names for its positions: index into the vendor's tuples.
     Tuple(u16),
     /// A string that holds a document: index into the vendor's unfolds.
@@ -152,6 +154,9 @@ impl Plan {
             if let Ok(at) = u16::try_from(at) {
                 self.watched.push((Watch::Tuple(at), selector.clone()));
             }
+        }
+        for selector in &self.vendor.required {
+            self.watched.push((Watch::Required, selector.clone()));
         }
         for selector in &self.vendor.positional {
             self.watched.push((Watch::Positional, selector.clone()));

@@ -326,9 +326,10 @@ impl Judge<'_, '_> {
                 leaf
             }
         };
-        let in_place = !frame.object && self.paths.get(frame.path).positional;
+        let in_place = self.paths.get(path).required
+            || (!frame.object && self.paths.get(frame.path).positional);
         let leaf = if in_place && leaf == Leaf::Remove {
-            edits.replace(start..end, PLACEHOLDER);
+            edits.replace(node.outer(), PLACEHOLDER);
             Leaf::Edited
         } else {
             leaf
