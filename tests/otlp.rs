@@ -309,6 +309,36 @@ fn unknown_fields_are_left_out() {
     );
 }
 
+#[test]
+fn a_querypack_is_judged_by_its_attributes() {
+    let send_pack = |body: &str| {
+        let scrubber = default_policy();
+        let request = Request {
+            vendor: "newrelic",
+            path: "/events/1/1ab70ken0123456789abcdef01234567",
+            ..post("", "text/plain", body.as_bytes())
+        };
+        match send(scrubber, &request) {
+            Outcome::Forward(clean) => String::from_utf8(clean.into_body()).unwrap(),
+            Outcome::Answer => "(answered)".into(),
+            Outcome::Refuse(_) => "(refused)".into(),
+        }
+    };
+    let kept = "bel.6;e,'load,2s,2;6,'amount,42.5;5,'plan,'pro;e,'unload,3s,";
+    assert_eq!(send_pack(kept), kept);
+    assert_eq!(
+        send_pack("bel.6;e,'load,2s,3;5,'email,'jane.doe@example.com;5,'plan,'pro;8,'first"),
+        "bel.6;e,'load,2s,2;5,'plan,'pro;8,'first"
+    );
+    // A string once said is a number afterwards: judged in each place, and written out.
+    let out = send_pack(
+        "bel.6;e,'load,2s,2;5,'note,'jane.doe@example.com;5,'email,2;e,0,1,1;5,'plan,'pro",
+    );
+    assert_eq!(out, "bel.6;e,'load,2s,;e,'load,1,1;5,'plan,'pro");
+    assert_eq!(send_pack("bel.9;e,'load,2s"), "(refused)");
+    assert_eq!(send_pack("bel.6;e,'load,2s,1;5,'a,77"), "(refused)");
+}
+
 /// Building the plans of all vendors takes longer than judging a message.
 fn default_policy() -> &'static Scrubber {
     static DEFAULT: OnceLock<Scrubber> = OnceLock::new();

@@ -17,6 +17,8 @@ pub struct Pairs {
     pub at: Box<[Selector]>,
     /// How a pair is written.
     pub form: PairForm,
+    /// Whether one object there is such a pair itself: `{"type": "page", "data": {…}}`.
+    pub single: bool,
     /// Wrappers that say a value's type and nothing else, outermost key first: `{"stringValue": …}`,
     /// `{"arrayValue": {"values": …}}`. The first is the one for text.
     pub unwrap: Box<[Box<[Box<str>]>]>,
@@ -44,6 +46,7 @@ fn read_one(t: Table<'_>, d: &mut Diagnostics) -> Option<Pairs> {
     let key = t.str("key", d);
     let value = t.str("value", d);
     let tuple = t.bool("tuple", d).is_some_and(|v| v.value);
+    let single = t.bool("single", d).is_some_and(|v| v.value);
     let unwrap = t.str_list("unwrap", d);
     let unwrap: Option<Box<[_]>> = unwrap
         .iter()
@@ -75,6 +78,7 @@ fn read_one(t: Table<'_>, d: &mut Diagnostics) -> Option<Pairs> {
     Some(Pairs {
         at: at?,
         form,
+        single,
         unwrap: unwrap?,
     })
 }

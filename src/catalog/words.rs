@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::{Spanned, Value, did_you_mean, nearest, show};
 use crate::selector::{Selector, Step};
 
-use super::{EventRoot, Layer, Members, MessageType, PathPattern, PathSegment};
+use super::{EventRoot, Layer, Members, MessageType, PackType, PathPattern, PathSegment};
 
 /// Names of layers, for suggestions; `form:` takes field names.
 const LAYERS: &[&str] = &[
@@ -23,6 +23,8 @@ const LAYERS: &[&str] = &[
     "percent?",
     "base64r?",
     "lz64?",
+    "latin1",
+    "text",
     "json",
     "ndjson",
     "json|ndjson",
@@ -32,6 +34,7 @@ const LAYERS: &[&str] = &[
     "envelope",
     "multipart",
     "protobuf:Message",
+    "querypack:header",
 ];
 
 /// A path pattern: `/track/?`, `/flags/:flag`, `/libs/mixpanel-*.js`.
@@ -115,6 +118,8 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
         "inflate?" => Layer::SniffZlib,
         "base64" => Layer::Base64,
         "base64?" => Layer::MaybeBase64,
+        "latin1" => Layer::Latin1,
+        "text" => Layer::Text,
         "json" => Layer::Json,
         "ndjson" => Layer::Ndjson,
         "json|ndjson" => Layer::JsonOrNdjson,
@@ -127,6 +132,17 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
         "json|query" => Layer::JsonOrQuery,
         "envelope" => Layer::Envelope(Members::default()),
         "multipart" => Layer::Multipart(Members::default()),
+        other
+            if other
+                .strip_prefix("querypack:")
+                .is_some_and(|h| !h.is_empty()) =>
+        {
+            let headers = other.trim_start_matches("querypack:").split(',');
+            Layer::Querypack(PackType {
+                headers: headers.map(|header| header.trim().into()).collect(),
+                schema: Arc::default(),
+            })
+        }
         other
             if other
                 .strip_prefix("protobuf:")
@@ -182,6 +198,8 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
         | Layer::Lines
         | Layer::JsonOrQuery
         | Layer::Protobuf(_)
+        | Layer::Text
+        | Layer::Querypack(_)
         | Layer::Envelope(_)
         | Layer::Multipart(_) => true,
         Layer::SniffGzip
@@ -192,6 +210,7 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
         | Layer::Base64Url
         | Layer::MaybeReversed
         | Layer::MaybePercent
+        | Layer::Latin1
         | Layer::MaybeLz64 => false,
     };
     let Some((last, outer)) = layers.split_last() else {

@@ -12,6 +12,7 @@ pub mod layers;
 pub mod lz64;
 pub mod multipart;
 pub mod protobuf;
+pub mod querypack;
 
 pub use layers::{Coding, EncodeError, decode, encode};
 

@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use super::Entity;
-use super::address_parts::next_part;
+use super::address_parts::{ADDRESS, CORE, next_part};
 use super::address_words::{
     CALENDAR, JOINERS, NUMBER, OPENER, RISKY, STREET, SUFFIXES, UNIT, WEAK, flags,
 };
@@ -38,10 +38,41 @@ pub(super) fn addresses(text: &str, found: &mut Vec<Found>) {
         japanese(text, found);
     }
     let mut from = 0;
-    while let Some(part) = next_part(text, from) {
+    while let Some(part) = next_part(text, from, ADDRESS) {
         from = part.end;
-        addresses_in(text, part, found);
+        let begun = found.last().is_some_and(|f| f.entity == Entity::Address);
+        if begun || holds_core(text, part.clone()) {
+            addresses_in(text, part, found);
+        }
     }
+}
+
+/// Whether an address could grow from anything in the part: asked of fewer words than it could take.
+fn holds_core(text: &str, part: std::ops::Range<usize>) -> bool {
+    let text = text.get(..part.end).unwrap_or("");
+    let mut from = part.start;
+    while let Some(near) = next_part(text, from, CORE) {
+        from = near.end;
+        let words = words(text, near);
+        if (0..words.len()).any(|i| core(text, &words, i).is_some()) {
+            return true;
+        }
+    }
+    false
+}
+
+/// What an address grows from, if word `i` begins it: the word behind it, and whether it needs a tail.
+fn core(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
+    // Every core begins with a number, before one, or with an opener.
+    let begins = words.get(i)?.is(NUMBER | OPENER) || words.get(i + 1)?.is(NUMBER);
+    if !begins {
+        return None;
+    }
+    military(words, i)
+        .or_else(|| unit_first(text, words, i))
+        .or_else(|| number_first(text, words, i))
+        .or_else(|| opener_first(words, i))
+        .or_else(|| suffix_first(words, i))
 }
 
 #[expect(clippy::too_many_lines, reason = "one case after the other")]
@@ -49,17 +80,7 @@ fn addresses_in(text: &str, part: std::ops::Range<usize>, found: &mut Vec<Found>
     let words = words(text, part);
     let mut i = 0;
     while let Some(word) = words.get(i) {
-        // Every core begins with a number, before one, or with an opener.
-        let begins = word.is(NUMBER | OPENER) || words.get(i + 1).is_some_and(|w| w.is(NUMBER));
-        if !begins {
-            i += 1;
-            continue;
-        }
-        let core = military(&words, i)
-            .or_else(|| unit_first(text, &words, i))
-            .or_else(|| number_first(text, &words, i))
-            .or_else(|| opener_first(&words, i))
-            .or_else(|| suffix_first(&words, i));
+        let core = core(text, &words, i);
         let Some((next, weak)) = core else {
             // A line of its own behind a street: `> Suite 318`.
             if found.last().is_some_and(|f| f.entity == Entity::Address)

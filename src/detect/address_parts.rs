@@ -10,16 +10,30 @@ use super::address_words::{OPENER, may_open};
 use super::block::{Block, WIDTH, low};
 use super::bytes::{at, before, skip};
 
-/// More words than `address` looks at before a number or an opener, and behind it.
-const BEFORE: usize = 8;
-const BEHIND: usize = 48;
+/// How many words before a number or an opener belong to a part, and behind it.
+#[derive(Clone, Copy)]
+pub(super) struct Reach {
+    before: usize,
+    behind: usize,
+}
 
-/// The next part at or after `from`, which is where the one before ended.
-pub(super) fn next_part(text: &str, from: usize) -> Option<Range<usize>> {
+/// More words than are looked at for a whole address.
+pub(super) const ADDRESS: Reach = Reach {
+    before: 8,
+    behind: 48,
+};
+/// More words than are looked at for what an address grows from.
+pub(super) const CORE: Reach = Reach {
+    before: 2,
+    behind: 12,
+};
+
+/// The next part within the text at or after `from`, which is where the one before ended.
+pub(super) fn next_part(text: &str, from: usize, reach: Reach) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let first = trigger(text, from, bytes.len())?;
-    let start = words_back(bytes, first, BEFORE);
-    let mut end = words_on(bytes, first, BEHIND);
+    let start = words_back(bytes, first, reach.before);
+    let mut end = words_on(bytes, first, reach.behind);
     let mut scanned = first + 1;
     loop {
         let mut last = None;
@@ -28,7 +42,7 @@ pub(super) fn next_part(text: &str, from: usize) -> Option<Range<usize>> {
             scanned = next + 1;
         }
         scanned = end;
-        match last.map(|last| words_on(bytes, last, BEHIND)) {
+        match last.map(|last| words_on(bytes, last, reach.behind)) {
             Some(further) if further > end => end = further,
             _ => return Some(start..end),
         }
@@ -149,13 +163,13 @@ mod tests {
         let text = format!("{filler}near 742 Canary Lane {filler}dans la rue de Bailly {filler}");
         let mut from = 0;
         let mut parts = Vec::new();
-        while let Some(part) = next_part(&text, from) {
+        while let Some(part) = next_part(&text, from, ADDRESS) {
             from = part.end;
             parts.push(&text[part]);
         }
         assert_eq!(parts.len(), 2);
         assert!(parts[0].contains("near 742 Canary Lane some") && parts[1].contains("dans la rue"));
         assert!(parts.iter().all(|part| part.len() < 400));
-        assert_eq!(next_part(&filler, 0), None);
+        assert_eq!(next_part(&filler, 0, ADDRESS), None);
     }
 }

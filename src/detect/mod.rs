@@ -32,7 +32,9 @@ pub(crate) use block::run;
 pub use jsonl::{LineError, detect_line};
 pub use names::{classify_container, classify_name, classify_personal};
 pub use prefilter::may_hold;
-pub use scan::{may_be_whole_number, scan, scan_entities, whole, whole_number};
+pub use scan::{
+    may_be_whole_number, scan, scan_entities, scan_entities_for, scan_for, whole, whole_number,
+};
 
 use crate::category::DataCategory;
 
@@ -82,7 +84,51 @@ pub struct Span {
     pub entity: Entity,
 }
 
+/// A set of entities that somebody asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wanted(u16);
+
+impl Wanted {
+    /// Every entity.
+    pub const ALL: Self = Self(u16::MAX);
+
+    /// The entities for which `test` holds.
+    #[must_use]
+    pub fn of(test: impl FnMut(&Entity) -> bool) -> Self {
+        let bits = Entity::ALL.iter().copied().filter(test);
+        Self(bits.fold(0, |all, entity| all | entity.bit()))
+    }
+
+    /// Whether any of `entities` is among them.
+    #[must_use]
+    pub fn any(self, entities: &[Entity]) -> bool {
+        entities.iter().any(|entity| self.0 & entity.bit() != 0)
+    }
+}
+
 impl Entity {
+    const ALL: [Self; 15] = [
+        Self::Email,
+        Self::Phone,
+        Self::CreditCard,
+        Self::Iban,
+        Self::IpAddress,
+        Self::MacAddress,
+        Self::NationalId,
+        Self::Secret,
+        Self::Geo,
+        Self::Address,
+        Self::Person,
+        Self::DateOfBirth,
+        Self::Uuid,
+        Self::UserId,
+        Self::Url,
+    ];
+
+    fn bit(self) -> u16 {
+        1 << self as u16
+    }
+
     /// The data category by which rules judge such a span; `None` for entities that identify nobody
     /// by themselves (a UUID).
     #[must_use]

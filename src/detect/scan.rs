@@ -6,8 +6,8 @@
 
 use super::bytes::{AT, COLON, DASH, DOT, EQUALS, HIGH, LOWER, SLASH, SPACE, UPPER};
 use super::{
-    Entity, Span, address, block, date, email, fold, geo, iban, net, numbers, person, prefilter,
-    secret, url,
+    Entity, Span, Wanted, address, block, date, email, fold, geo, iban, net, numbers, person,
+    prefilter, secret, url,
 };
 
 /// What a recogniser proposes; the highest rank of overlapping spans stands.
@@ -21,23 +21,56 @@ pub(super) struct Found {
 
 /// Spans as the engine judges them: a URL is one span, whatever stands inside it.
 pub fn scan(text: &str, spans: &mut Vec<Span>) {
+    scan_for(text, Wanted::ALL, spans);
+}
+
+/// The same, where only spans of some entities matter: all that stand, when any of those may be among
+/// them or a URL stands in the text; else perhaps none.
+pub fn scan_for(text: &str, wanted: Wanted, spans: &mut Vec<Span>) {
     if !prefilter::may_hold(text.as_bytes()) {
         return;
     }
     let mut found = Vec::new();
-    collect(text, &mut found);
     url::urls(text, &mut found);
+    if let [only] = found.as_slice()
+        && only.start == 0
+        && only.end == text.len()
+    {
+        // Nothing inside stands beside it.
+        settle(text, found, spans);
+        return;
+    }
+    if found.is_empty() && !may_stand(text, wanted) {
+        return;
+    }
+    collect(text, Wanted::ALL, &mut found);
     settle(text, found, spans);
 }
 
 /// Spans as `tamis detect` reports them: entities inside URLs, and no URLs.
 pub fn scan_entities(text: &str, spans: &mut Vec<Span>) {
-    if !prefilter::may_hold(text.as_bytes()) {
+    scan_entities_for(text, Wanted::ALL, spans);
+}
+
+/// The same, where only spans of some entities matter (see [`scan_for`]).
+pub fn scan_entities_for(text: &str, wanted: Wanted, spans: &mut Vec<Span>) {
+    if !prefilter::may_hold(text.as_bytes()) || !may_stand(text, wanted) {
         return;
     }
     let mut found = Vec::new();
-    collect(text, &mut found);
+    collect(text, Wanted::ALL, &mut found);
     settle(text, found, spans);
+}
+
+/// Whether a wanted entity may stand in the text. What stands is settled among all of them, so all
+/// are looked for once one of those is proposed.
+fn may_stand(text: &str, wanted: Wanted) -> bool {
+    if wanted == Wanted::ALL {
+        return true;
+    }
+    let mut found = Vec::new();
+    collect(text, wanted, &mut found);
+    found.iter().any(|one| wanted.any(&[one.entity]))
 }
 
 /// The entity that the trimmed text is as a whole, if it is one.
@@ -78,13 +111,13 @@ pub fn whole_number(text: &str) -> Option<Entity> {
     numbers::is_card(&digits).then_some(Entity::CreditCard)
 }
 
-fn collect(text: &str, found: &mut Vec<Found>) {
+fn collect(text: &str, wanted: Wanted, found: &mut Vec<Found>) {
     let Some(folded) = fold::fold(text) else {
-        recognise(text, found);
+        recognise(text, wanted, found);
         return;
     };
     let first = found.len();
-    recognise(&folded.text, found);
+    recognise(&folded.text, wanted, found);
     let mut kept = first;
     for i in first..found.len() {
         let Some(mut one) = found.get(i).copied() else {
@@ -101,36 +134,44 @@ fn collect(text: &str, found: &mut Vec<Found>) {
     found.truncate(kept);
 }
 
-/// Runs the recognisers whose marks the text bears.
-fn recognise(text: &str, found: &mut Vec<Found>) {
+/// Runs the recognisers of what is wanted whose marks the text bears.
+fn recognise(text: &str, wanted: Wanted, found: &mut Vec<Found>) {
+    use Entity::{
+        Address, CreditCard, DateOfBirth, Email, Geo, Iban, IpAddress, MacAddress, NationalId,
+        Person, Phone, Secret, UserId, Uuid,
+    };
     let bytes = text.as_bytes();
     let (seen, digits) = block::classes(bytes);
-    if seen & AT != 0 {
+    let letters = seen & (LOWER | UPPER | HIGH) != 0;
+    if seen & AT != 0 && wanted.any(&[Email]) {
         email::emails(text, found);
     }
-    if seen & (COLON | DASH | DOT) != 0 {
+    if seen & (COLON | DASH | DOT) != 0 && wanted.any(&[IpAddress, MacAddress, Uuid]) {
         net::hexes(bytes, found);
     }
-    if digits >= 4 {
+    if digits >= 4 && wanted.any(&[IpAddress, CreditCard, Phone, NationalId]) {
         numbers::numbers(bytes, found);
+    }
+    if digits >= 4 && wanted.any(&[Iban]) {
         iban::ibans(bytes, found);
     }
-    if digits >= 5 && (seen & (DOT | HIGH) != 0) {
+    if digits >= 5 && (seen & (DOT | HIGH) != 0) && wanted.any(&[Geo]) {
         geo::coordinates(text, found);
     }
-    if digits >= 4 && seen & (LOWER | UPPER | HIGH) != 0 {
+    if digits >= 4 && letters && wanted.any(&[DateOfBirth]) {
         date::birth_dates(text, found);
     }
-    if bytes.len() >= 8 {
+    if bytes.len() >= 8 && wanted.any(&[Secret, NationalId]) {
         secret::secrets(text, seen, found);
     }
-    if seen & SLASH != 0 || seen & EQUALS != 0 {
+    if seen & (SLASH | EQUALS) != 0 && wanted.any(&[UserId]) {
         url::user_ids(text, found);
     }
-    if digits >= 1 && seen & (SPACE | HIGH) != 0 && seen & (UPPER | LOWER | HIGH) != 0 {
+    let words = seen & (SPACE | HIGH) != 0;
+    if digits >= 1 && words && letters && wanted.any(&[Address]) {
         address::addresses(text, found);
     }
-    if bytes.len() >= 6 && seen & (SPACE | HIGH) != 0 && seen & (UPPER | HIGH) != 0 {
+    if bytes.len() >= 6 && words && seen & (UPPER | HIGH) != 0 && wanted.any(&[Person]) {
         person::persons(text, found);
     }
 }
@@ -341,13 +382,33 @@ mod tests {
             }
             if !prefilter::may_hold(text.as_bytes()) {
                 let mut found = Vec::new();
-                collect(text, &mut found);
+                collect(text, Wanted::ALL, &mut found);
                 url::urls(text, &mut found);
                 prop_assert!(found.is_empty(), "{text:?} {found:?}");
             }
         }
         let _ = (whole(text), whole_number(text));
         Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(3000))]
+        #[test]
+        fn what_is_wanted_stands_as_among_all(
+            text in "(jane@example[.]com|[+]49 30 123456[0-9]|203[.]0[.]113[.]7|see |https://a[.]example/|[?]uid=8731|078-05-1120|4111 1111 1111 1111|742 Canary Lane|Dear Jane Doe|943 476 5919|token=[a-z0-9]{9}|%40|[ .,:-]|[A-Z][a-z]{2,5}){0,6}",
+            bits in any::<u16>(),
+        ) {
+            let wanted = Wanted(bits);
+            let mut all = Vec::new();
+            scan(&text, &mut all);
+            let mut mine = Vec::new();
+            scan_for(&text, wanted, &mut mine);
+            if mine.is_empty() {
+                prop_assert!(!all.iter().any(|s| wanted.any(&[s.entity])), "{text:?} {all:?}");
+            } else {
+                prop_assert_eq!(mine, all);
+            }
+        }
     }
 
     proptest! {

@@ -2,6 +2,8 @@
 //!
 //! A URL ends at a blank, a quotation mark or an angle bracket, without the sentence's own marks.
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
 
 use super::Entity;
@@ -11,11 +13,14 @@ use super::scan::Found;
 #[rustfmt::skip]
 const SCHEMES: &[&str] = &["https", "http", "wss", "ws", "ftp", "ftps"];
 
+/// Made once: making one costs more than looking through a short text.
+static SLASHES: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"//"));
+
 /// Proposes absolute and protocol-relative URLs.
 pub(super) fn urls(text: &str, found: &mut Vec<Found>) {
     let bytes = text.as_bytes();
     let mut i = 0;
-    while let Some(n) = memmem::find(part(bytes, i, bytes.len()), b"//") {
+    while let Some(n) = SLASHES.find(part(bytes, i, bytes.len())) {
         let mark = i + n;
         i = mark + 2;
         let Some(start) = url_start(bytes, mark) else {

@@ -120,7 +120,7 @@ fn draw(bucket: &AtomicU64, now: u32, rate: u64, burst: u64) -> bool {
 /// What tells clients apart.
 fn key(client: IpAddr) -> u128 {
     match client.to_canonical() {
-        IpAddr::V4(ip) => u128::from(ip.to_ipv6_mapped().to_bits()),
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
         IpAddr::V6(ip) => Ipv6Addr::from(ip.to_bits() & (u128::MAX << 64)).to_bits(),
     }
 }

@@ -273,6 +273,8 @@ pub(crate) trait Message: Send + 'static {
     fn body_len(&self) -> usize;
     /// Head and body.
     fn with<R>(&self, f: impl FnOnce(&Seen<'_>, &[u8]) -> R) -> R;
+    /// Gives the body's memory back.
+    fn free(&mut self);
 }
 
 async fn scrub<M: Message>(
@@ -297,10 +299,17 @@ async fn scrub<M: Message>(
         let report = scratch.report().clone();
         return (Some(judged), report, Some(message));
     }
+    // As many as there are cores: more would not be faster, and each holds its body several times.
+    let turn = Arc::clone(&worker.live.judging).acquire_owned().await;
     let current = Arc::clone(current);
     let task = tokio::task::spawn_blocking(move || {
+        let mut message = message;
         let mut scratch = Scratch::new();
         let judged = judge(&current, &place, &message, &mut scratch);
+        // What came is not needed any more while what leaves is on its way.
+        message.free();
+        // Held until here, also when the client has gone in the meantime.
+        drop(turn);
         (judged, scratch.report().clone(), message)
     });
     match task.await {

@@ -241,13 +241,20 @@ impl Conn {
             buf: std::mem::take(&mut self.buf),
             head,
             body,
+            used,
         };
         let (mut reply, whole) =
             handle::process(&worker, &current, &admitted, self.peer, whole).await;
-        match whole {
-            Some(whole) => self.buf = whole.buf,
-            None => reply.close = true,
-        }
+        let used = match whole {
+            Some(whole) => {
+                self.buf = whole.buf;
+                whole.used
+            }
+            None => {
+                reply.close = true;
+                0
+            }
+        };
         drop(share);
         reply.close |= !keep_alive || worker.drain.is_cancelled();
         self.consume(used);
@@ -464,6 +471,8 @@ struct Whole {
     buf: Vec<u8>,
     head: Head,
     body: Body,
+    /// Bytes of the buffer that are this request's.
+    used: usize,
 }
 
 enum Body {
@@ -487,6 +496,18 @@ impl Message for Whole {
             Body::Apart(body) => body,
         };
         f(&seen, body)
+    }
+
+    fn free(&mut self) {
+        if let Body::InPlace(range) = &self.body {
+            let end = range.end.min(self.buf.len());
+            let next = self.buf.get(end..).unwrap_or(&[]).to_vec();
+            self.used -= end.saturating_sub(range.start);
+            self.buf.truncate(range.start);
+            self.buf.extend_from_slice(&next);
+            self.buf.shrink_to_fit();
+        }
+        self.body = Body::Apart(Vec::new());
     }
 }
 

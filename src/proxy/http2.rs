@@ -281,6 +281,10 @@ impl Message for Whole {
         };
         f(&seen, &self.body)
     }
+
+    fn free(&mut self) {
+        self.body = Vec::new();
+    }
 }
 
 fn response(reply: Reply) -> Response<Full<Bytes>> {

@@ -100,6 +100,8 @@ pub struct Live {
     pub(crate) connections: AtomicUsize,
     pub(crate) budget: super::budget::Budget,
     pub(crate) clients: Arc<super::clients::Connections>,
+    /// Turns at judging large bodies.
+    pub(crate) judging: Arc<tokio::sync::Semaphore>,
     /// Made when the first rate is asked for.
     pub(crate) rates: OnceLock<super::clients::Rates>,
 }
@@ -181,6 +183,9 @@ impl Live {
             connections: AtomicUsize::new(0),
             budget: super::budget::Budget::default(),
             clients: Arc::default(),
+            judging: Arc::new(tokio::sync::Semaphore::new(
+                std::thread::available_parallelism().map_or(1, usize::from),
+            )),
             rates: OnceLock::new(),
         }))
     }

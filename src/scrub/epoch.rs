@@ -44,6 +44,7 @@ impl Keys {
                 Scope::Global => "global",
             };
             Pseudonymizer::in_epoch(primary, scope, &vendor.id_prefixes, epoch)
+                .except(&vendor.no_ids)
         };
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),

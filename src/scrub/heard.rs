@@ -169,6 +169,7 @@ impl Judge<'_, '_> {
         level: Level,
     ) -> Result<Fate, Stop> {
         let paired = self.plan.place().is_some_and(|p| !p.pairs.is_empty());
+        let paired = paired && !self.shadowed;
         if paired {
             self.paired(text, tape, edits, at, level)
         } else {

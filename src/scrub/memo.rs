@@ -39,15 +39,16 @@ struct Slot {
     kind: Kind,
     action: u8,
     class: usize,
-    text: Box<[u8]>,
-    out: Box<[u8]>,
+    /// Length of the text; what leaves in its place stands behind it.
+    len: usize,
+    bytes: Box<[u8]>,
 }
 
 /// A set: the hashes stand together, so that a text that is not here costs one look.
 #[derive(Default)]
 struct Set {
     tags: [u32; WAYS],
-    slots: [Option<Box<Slot>>; WAYS],
+    slots: [Option<Slot>; WAYS],
     next: u8,
 }
 
@@ -72,12 +73,13 @@ impl Memo {
                 && let Some(slot) = slot
                 && slot.path == path
                 && slot.class == class
-                && *slot.text == *text
+                && let Some((mine, out)) = slot.bytes.split_at_checked(slot.len)
+                && *mine == *text
             {
                 let known = match slot.kind {
                     Kind::Keep => Known::Keep,
                     Kind::Remove => Known::Remove,
-                    Kind::Inside => Known::Inside(&slot.out),
+                    Kind::Inside => Known::Inside(out),
                 };
                 return Some((known, slot.action));
             }
@@ -113,14 +115,14 @@ impl Memo {
         set.next = set.next.wrapping_add(1);
         if let (Some(mine), Some(slot)) = (set.tags.get_mut(way), set.slots.get_mut(way)) {
             *mine = tag;
-            *slot = Some(Box::new(Slot {
+            *slot = Some(Slot {
                 path,
                 kind,
                 action,
                 class,
-                text: text.into(),
-                out: out.into(),
-            }));
+                len: text.len(),
+                bytes: [text, out].concat().into(),
+            });
         }
     }
 

@@ -4,9 +4,11 @@
 //! private fields and no other constructor, so delivery cannot be handed anything that was not
 //! judged. Errors hold no input.
 
+mod carry;
 mod engine;
 mod epoch;
 mod envelope;
+mod events;
 mod facts;
 mod fate;
 mod fields;
@@ -22,9 +24,12 @@ mod nested;
 mod packed;
 mod pairs;
 mod paths;
+mod places;
 mod plan;
 mod pools;
 mod protobuf;
+mod protobuf_out;
+mod querypack;
 mod request;
 mod settled;
 mod target;
@@ -32,6 +37,7 @@ mod text;
 mod unfold;
 mod walk;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::action::Action;
@@ -74,7 +80,7 @@ pub enum Verdict<'p> {
     Forward(CleanRequest),
     /// Nothing was left (or it was a recording that is not wanted): the client gets the vendor's
     /// success shape and nothing leaves.
-    Answer(Option<&'p Answer>),
+    Answer(Option<Cow<'p, Answer>>),
     /// The client gets an error.
     Refuse(Refusal),
 }

@@ -5,18 +5,12 @@
 //! Text that begins like a document but does not read as one is dropped as well: a cut document
 //! still names people. What all of it unfolds to is bounded per request.
 
-//! Text that holds another document: opened, judged, written back in the same encoding.
-//!
-//! JSON, query strings, percent-encoding, base64 (either alphabet, also reversed, also with gzip
-//! inside), hex. At most [`MAX_FOLDS`] deep; what is still folded there is dropped. Text that begins
-//! like a document but does not read as one is dropped as well: a cut document still names people.
-
 use super::engine::{Found, Judge, Level, MAX_FOLDS};
 use super::fate::{Fate, Stop, Text};
 use super::unfold::{
     MIN_BASE64, MIN_RUN, Opened, Unpacked, base64_runs, base64_text, decode_percent, has_percent,
     hex_runs, hex_text, is_base64, is_form, is_percent_text, legible, looks_like_query,
-    mixes_cases, pack_base64, run_starts, to_hex,
+    may_be_legible, mixes_cases, pack_base64, run_starts, to_hex,
 };
 use crate::action::Action;
 use crate::codec::base64::Flavour;
@@ -188,12 +182,14 @@ impl Judge<'_, '_> {
 
     /// Quoted-printable: only an address counts, since `=` and two digits stand in many texts.
     fn nested_quoted(&mut self, text: &str, found: Found) -> bool {
-        (text.contains("=40") || text.contains("=2E") || text.contains("=2e")) && {
-            let plain = decode_percent(text, b'=');
-            self.names_someone(&plain, found, |entity| {
-                matches!(entity, Entity::Email | Entity::IpAddress)
-            })
-        }
+        memchr::memchr(b'=', text.as_bytes()).is_some()
+            && (text.contains("=40") || text.contains("=2E") || text.contains("=2e"))
+            && {
+                let plain = decode_percent(text, b'=');
+                self.names_someone(&plain, found, |entity| {
+                    matches!(entity, Entity::Email | Entity::IpAddress)
+                })
+            }
     }
 
     /// Escapes that were escaped once more: `\\\\u0040`.
@@ -203,6 +199,9 @@ impl Judge<'_, '_> {
         found: Found,
         folds: usize,
     ) -> Result<Option<Text>, Stop> {
+        if memchr::memchr(b'\\', text.as_bytes()).is_none() {
+            return Ok(None);
+        }
         if !text.contains("\\\\u") && !text.contains("\\\\x") {
             return Ok(None);
         }
@@ -287,6 +286,11 @@ impl Judge<'_, '_> {
         if text.len() < MIN_RUN {
             return Ok(());
         }
+        let runs = base64_runs(text);
+        if runs.is_empty() {
+            // Hex digits are base64 digits, and their runs are longer.
+            return Ok(());
+        }
         let taken = Taken::by(patches);
         for run in hex_runs(text) {
             let Some(plain) = text.get(run.clone()).and_then(hex_text) else {
@@ -298,7 +302,7 @@ impl Judge<'_, '_> {
             }
         }
         let taken = Taken::by(patches);
-        for run in base64_runs(text) {
+        for run in runs {
             if taken.leaves(&run) {
                 self.folded_run(text, run, found, folds, patches)?;
             }
@@ -367,7 +371,8 @@ impl Judge<'_, '_> {
                 .filter(|part| part.len() >= MIN_BASE64)
                 .any(|part| {
                     (0..4)
-                        .filter_map(|skip| legible(part.get(skip..)?))
+                        .filter_map(|skip| part.get(skip..).filter(|part| may_be_legible(part)))
+                        .filter_map(legible)
                         .any(|text| self.names_someone(&text, found, |_| true))
                 })
     }
@@ -376,7 +381,8 @@ impl Judge<'_, '_> {
     fn names_someone(&mut self, text: &str, found: Found, counts: impl Fn(Entity) -> bool) -> bool {
         use Entity::{Address, CreditCard, Email, Iban, IpAddress, Phone};
         let mut spans = Vec::new();
-        detect::scan_entities(text, &mut spans);
+        let wanted = self.wanted(found);
+        detect::scan_entities_for(text, wanted, &mut spans);
         spans.iter().any(|span| {
             matches!(
                 span.entity,

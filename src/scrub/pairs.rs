@@ -6,16 +6,15 @@
 //! shadow are gone through by the same decisions in the same order, so each verdict meets its value;
 //! what goes takes its whole pair along; what stays, stays byte for byte. Knows no vendor.
 
-use std::ops::Range;
-
 use smallvec::SmallVec;
 
+use super::carry::Carry;
 use super::engine::{Judge, Level};
 use super::fate::{Fate, Stop};
 use super::paths::NodeId;
 use crate::catalog::{PairForm, Pairs};
 use crate::codec::{DecodeError, DecodeErrorKind};
-use crate::json::{self, Commas, Edits, Fates, Kind, Node, NodeFate, Tape, unescape_into};
+use crate::json::{self, Edits, Fates, Kind, Node, Tape, unescape_into};
 use crate::selector::Segment;
 
 impl Judge<'_, '_> {
@@ -43,13 +42,7 @@ impl Judge<'_, '_> {
         let mut verdicts = self.pools.edits();
         let fate = self.tape(&shadow, &shadow_tape, &mut verdicts, at, level)?;
         if fate == Fate::Changed {
-            let mut carry = Carry {
-                source: &source,
-                fates: Fates::new(&shadow_tape, &verdicts),
-                at: 0,
-                edits,
-            };
-            carry.documents()?;
+            Carry::new(&source, Fates::new(&shadow_tape, &verdicts), edits).documents()?;
         }
         self.pools.give_edits(verdicts);
         self.pools.give_tape(shadow_tape);
@@ -59,33 +52,35 @@ impl Judge<'_, '_> {
 }
 
 /// How far the selectors of `pairs` have matched on the way to a value.
-type Places = SmallVec<[u64; 8]>;
+pub(super) type Places = SmallVec<[u64; 8]>;
 
 /// The document and the places of its pairs.
-struct Source<'a> {
-    text: &'a str,
-    tape: &'a Tape,
-    pairs: &'a [Pairs],
+pub(super) struct Source<'a> {
+    pub(super) text: &'a str,
+    pub(super) tape: &'a Tape,
+    pub(super) pairs: &'a [Pairs],
 }
 
 /// A value without its wrapper.
-struct Bare {
-    at: usize,
+pub(super) struct Bare {
+    pub(super) at: usize,
     /// The innermost key of the wrapper.
-    wrapper: Option<usize>,
+    pub(super) wrapper: Option<usize>,
 }
 
 /// What a value is in the shadow.
-enum Form {
+pub(super) enum Form {
     Scalar,
     Object,
     Array,
     /// An array that is a map.
     Map,
+    /// An object that is a map of one pair.
+    Single,
 }
 
 /// One element of a list of pairs.
-enum Pair {
+pub(super) enum Pair {
     /// Key and value, and nothing else.
     Plain(usize, usize),
     /// A key and an object with more than a value; the value, if there is one.
@@ -95,12 +90,12 @@ enum Pair {
 }
 
 impl<'a> Source<'a> {
-    fn start(&self) -> Places {
+    pub(super) fn start(&self) -> Places {
         let selectors = self.pairs.iter().flat_map(|pairs| &pairs.at);
         selectors.map(crate::selector::Selector::start).collect()
     }
 
-    fn step(&self, places: &Places, segment: Segment<'_>) -> Places {
+    pub(super) fn step(&self, places: &Places, segment: Segment<'_>) -> Places {
         let selectors = self.pairs.iter().flat_map(|pairs| &pairs.at);
         let zip = selectors.zip(places);
         zip.map(|(selector, at)| selector.advance(*at, segment))
@@ -108,7 +103,7 @@ impl<'a> Source<'a> {
     }
 
     /// The pairs that the catalog names at a place, or those that are in force around it.
-    fn named(&self, places: &Places, around: Option<&'a Pairs>) -> Option<&'a Pairs> {
+    pub(super) fn named(&self, places: &Places, around: Option<&'a Pairs>) -> Option<&'a Pairs> {
         if around.is_some() {
             return around;
         }
@@ -120,16 +115,16 @@ impl<'a> Source<'a> {
         })
     }
 
-    fn node(&self, at: usize) -> Result<&'a Node, Stop> {
+    pub(super) fn node(&self, at: usize) -> Result<&'a Node, Stop> {
         self.tape.node(at).ok_or_else(|| shape(0))
     }
 
-    fn raw(&self, node: &Node) -> &'a str {
+    pub(super) fn raw(&self, node: &Node) -> &'a str {
         self.text.get(node.range()).unwrap_or("")
     }
 
     /// Whether a key or string is this word.
-    fn is(&self, at: usize, word: &str) -> bool {
+    pub(super) fn is(&self, at: usize, word: &str) -> bool {
         let Some(node) = self.tape.node(at) else {
             return false;
         };
@@ -143,7 +138,7 @@ impl<'a> Source<'a> {
     }
 
     /// The nodes right below a container: keys of an object, elements of an array.
-    fn children(&self, at: usize) -> impl Iterator<Item = usize> + use<'a> {
+    pub(super) fn children(&self, at: usize) -> impl Iterator<Item = usize> + use<'a> {
         let tape = self.tape;
         let end = tape.node(at).map_or(at, |node| node.next as usize);
         let next = move |at: &usize| tape.node(*at).map(|node| node.next as usize);
@@ -151,7 +146,7 @@ impl<'a> Source<'a> {
     }
 
     /// Takes the wrapper off. Two values in one wrapper would be two meanings.
-    fn bare(&self, at: usize, pairs: Option<&Pairs>) -> Result<Bare, Stop> {
+    pub(super) fn bare(&self, at: usize, pairs: Option<&Pairs>) -> Result<Bare, Stop> {
         let none = Bare { at, wrapper: None };
         let Some(pairs) = pairs.filter(|p| !p.unwrap.is_empty()) else {
             return Ok(none);
@@ -190,9 +185,12 @@ impl<'a> Source<'a> {
         })
     }
 
-    fn form(&self, at: usize, pairs: Option<&Pairs>) -> Result<Form, Stop> {
+    pub(super) fn form(&self, at: usize, pairs: Option<&Pairs>) -> Result<Form, Stop> {
         Ok(match self.node(at)?.kind {
-            Kind::Object => Form::Object,
+            Kind::Object => match pairs.filter(|pairs| pairs.single) {
+                Some(pairs) if !matches!(self.pair(at, pairs)?, Pair::Odd) => Form::Single,
+                _ => Form::Object,
+            },
             Kind::Array => {
                 let mut map = false;
                 for element in self.children(at) {
@@ -209,7 +207,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    fn pair(&self, at: usize, pairs: &Pairs) -> Result<Pair, Stop> {
+    pub(super) fn pair(&self, at: usize, pairs: &Pairs) -> Result<Pair, Stop> {
         let kind = self.node(at)?.kind;
         let is_key = |at: usize| {
             let node = self.tape.node(at);
@@ -272,6 +270,14 @@ impl<'a> Source<'a> {
                     self.read(element, below, &places, out)?;
                 }
                 out.push(']');
+            }
+            Form::Single => {
+                let Some(pairs) = pairs else {
+                    return Err(shape(0));
+                };
+                out.push('{');
+                self.read_pair(at, pairs, places, out)?;
+                out.push('}');
             }
             Form::Map => {
                 let Some(pairs) = pairs else {
@@ -338,312 +344,9 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The verdicts on the shadow, carried over to the source.
-struct Carry<'a, 'e> {
-    source: &'a Source<'a>,
-    fates: Fates<'e>,
-    /// The shadow's node that is next.
-    at: usize,
-    edits: &'e mut Edits,
-}
-
-/// Where a value stands, for what is cut with it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stands {
-    /// Where any JSON value may stand.
-    Free,
-    /// In a pair: what is no value of its own kind takes the pair along.
-    InPair,
-}
-
-impl<'a> Carry<'a, '_> {
-    fn documents(&mut self) -> Result<(), Stop> {
-        let source = self.source;
-        let mut root = 0;
-        while let Some(node) = source.tape.node(root) {
-            if self.value(root, None, &source.start(), Stands::Free)? {
-                let line = super::walk::line_of(source.text, &node.outer());
-                self.edits.cut_over(line);
-            }
-            root = node.next as usize;
-        }
-        if self.fates.all_taken() {
-            Ok(())
-        } else {
-            // A verdict that met no value: nothing is sent rather than too much.
-            Err(shape(0))
-        }
-    }
-
-    /// Carries the verdict on one value over; `true`: it goes.
-    fn value(
-        &mut self,
-        at: usize,
-        around: Option<&'a Pairs>,
-        places: &Places,
-        stands: Stands,
-    ) -> Result<bool, Stop> {
-        let source = self.source;
-        let shadow = self.at;
-        let fate = self.fates.of(shadow);
-        let pairs = source.named(places, around);
-        let bare = source.bare(at, pairs)?;
-        let form = source.form(bare.at, pairs)?;
-        match fate {
-            NodeFate::Same | NodeFate::Gone => {
-                self.at = self.fates.after(shadow);
-                return Ok(fate == NodeFate::Gone);
-            }
-            NodeFate::Text(with) => {
-                self.at = shadow + 1;
-                let node = source.node(bare.at)?;
-                self.retype(&bare, source.raw(node), with);
-                self.edits.replace(node.range(), with);
-                return Ok(false);
-            }
-            NodeFate::Value(with) => {
-                self.at = self.fates.after(shadow);
-                return self.whole(&bare, &form, with, stands);
-            }
-            NodeFate::Inside => self.at = shadow + 1,
-        }
-        let below = inner(pairs);
-        let close = source.node(bare.at)?.end as usize - 1;
-        let mut commas = Commas::new(source.node(bare.at)?.start as usize + 1);
-        match form {
-            Form::Scalar => return Err(shape(close as u32)),
-            Form::Object => {
-                self.object(bare.at, places, None)?;
-            }
-            Form::Array => {
-                let places = source.step(places, Segment::Item);
-                for element in source.children(bare.at) {
-                    let gone = self.value(element, below, &places, Stands::Free)?;
-                    self.settle(gone, element, bare.at, &mut commas)?;
-                }
-            }
-            Form::Map => {
-                for element in source.children(bare.at) {
-                    let gone = match pairs {
-                        Some(pairs) => self.pair(element, pairs, places)?,
-                        None => true,
-                    };
-                    self.settle(gone, element, bare.at, &mut commas)?;
-                }
-            }
-        }
-        if let Some(added) = self.fates.added(shadow) {
-            // What is forced is forced on objects; a list of pairs has no place for a member.
-            if !matches!(form, Form::Object) {
-                return Err(shape(close as u32));
-            }
-            self.edits.replace(close..close, added);
-        }
-        Ok(false)
-    }
-
-    fn pair(&mut self, at: usize, pairs: &'a Pairs, places: &Places) -> Result<bool, Stop> {
-        let source = self.source;
-        let pair = source.pair(at, pairs)?;
-        let (key, raw) = match pair {
-            Pair::Plain(key, _) | Pair::More(key, _) => {
-                let node = source.node(key)?;
-                (Some(node), source.raw(node))
-            }
-            Pair::Odd => (None, ""),
-        };
-        let mut gone = false;
-        let mut new_key = None;
-        match self.fates.of(self.at) {
-            NodeFate::Same | NodeFate::Inside => {}
-            NodeFate::Gone | NodeFate::Value(_) => gone = true,
-            // A key that is a number has no room for a text.
-            NodeFate::Text(with) => match key.filter(|node| node.kind == Kind::Str) {
-                Some(node) => new_key = Some((node.range(), with)),
-                None => gone = true,
-            },
-        }
-        self.at += 1;
-        if gone {
-            self.at = self.fates.after(self.at);
-            return Ok(true);
-        }
-        // In the order of the document, whichever of the two comes first.
-        let value_first = match (pair_value(&pair), &new_key) {
-            (Some(value), Some((range, _))) => (source.node(value)?.start as usize) < range.start,
-            _ => false,
-        };
-        if let Some((range, with)) = new_key.clone().filter(|_| !value_first) {
-            self.edits.replace(range, with);
-        }
-        let places = source.step(places, Segment::Key(raw));
-        let gone = match pair {
-            Pair::Plain(_, value) => {
-                self.value(value, inner(Some(pairs)), &places, Stands::InPair)?
-            }
-            Pair::More(key, value) => match self.fates.of(self.at) {
-                NodeFate::Same => {
-                    self.at = self.fates.after(self.at);
-                    false
-                }
-                NodeFate::Gone | NodeFate::Value(_) | NodeFate::Text(_) => {
-                    self.at = self.fates.after(self.at);
-                    true
-                }
-                NodeFate::Inside => {
-                    let shadow = self.at;
-                    self.at += 1;
-                    let gone = self.object(at, &places, Some((key, value, pairs)))?;
-                    gone || self.fates.added(shadow).is_some()
-                }
-            },
-            Pair::Odd => self.value(at, None, &places, Stands::Free)?,
-        };
-        if let Some((range, with)) = new_key.filter(|_| value_first && !gone) {
-            self.edits.replace(range, with);
-        }
-        Ok(gone)
-    }
-
-    /// The members of an object, or of a pair that holds more than a value; `true`: its value goes.
-    fn object(
-        &mut self,
-        at: usize,
-        places: &Places,
-        pair: Option<(usize, Option<usize>, &'a Pairs)>,
-    ) -> Result<bool, Stop> {
-        let source = self.source;
-        let mut commas = Commas::new(source.node(at)?.start as usize + 1);
-        let mut value_gone = false;
-        for member in source.children(at) {
-            let node = source.node(member)?;
-            let end = source.node(member + 1)?.outer().end;
-            if pair.is_some_and(|(key, ..)| key == member + 1) {
-                commas.keep(end);
-                continue;
-            }
-            let is_value = pair.is_some_and(|(_, value, _)| value == Some(member + 1));
-            let key = self.fates.of(self.at);
-            self.at += 1;
-            let gone = if matches!(key, NodeFate::Gone | NodeFate::Value(_)) {
-                self.at = self.fates.after(self.at);
-                true
-            } else {
-                if let NodeFate::Text(with) = key {
-                    self.edits.replace(node.range(), with);
-                }
-                let places = source.step(places, Segment::Key(source.raw(node)));
-                let around = pair.and_then(|(.., pairs)| inner(Some(pairs)).filter(|_| is_value));
-                let stands = if is_value {
-                    Stands::InPair
-                } else {
-                    Stands::Free
-                };
-                self.value(member + 1, around, &places, stands)?
-            };
-            value_gone |= gone && is_value;
-            self.settle(gone, member, at, &mut commas)?;
-        }
-        Ok(value_gone)
-    }
-
-    /// Cuts or keeps the child of a container.
-    fn settle(
-        &mut self,
-        gone: bool,
-        child: usize,
-        parent: usize,
-        commas: &mut Commas,
-    ) -> Result<(), Stop> {
-        let source = self.source;
-        let node = source.node(child)?;
-        let end = match node.kind {
-            Kind::Key => source.node(child + 1)?.outer().end,
-            Kind::Object | Kind::Array | Kind::Str | Kind::Num | Kind::Bool | Kind::Null => {
-                node.outer().end
-            }
-        };
-        if !gone {
-            commas.keep(end);
-            return Ok(());
-        }
-        let next = node.next as usize;
-        let more = next < source.node(parent)?.next as usize;
-        let next = source.tape.node(next).filter(|_| more);
-        let whole: Range<usize> = node.outer().start..end;
-        commas.cut(whole, next.map(|n| n.outer().start), self.edits);
-        Ok(())
-    }
-
-    /// A value that was replaced by another; `true`: there is no room for that one.
-    fn whole(
-        &mut self,
-        bare: &Bare,
-        form: &Form,
-        with: &[u8],
-        stands: Stands,
-    ) -> Result<bool, Stop> {
-        let node = self.source.node(bare.at)?;
-        let scalar = matches!(form, Form::Scalar);
-        let free = stands == Stands::Free && bare.wrapper.is_none();
-        // A list of pairs, or a value in a wrapper, is not what a constant may stand for.
-        if (!scalar && !free) || matches!(form, Form::Map) || (with == b"null" && !free) {
-            return Ok(true);
-        }
-        let old = self.source.text.get(node.outer()).unwrap_or("");
-        self.retype(bare, old, with);
-        self.edits.replace(node.outer(), with);
-        Ok(false)
-    }
-
-    /// A text in place of a number (or of base64) needs the wrapper for text.
-    fn retype(&mut self, bare: &Bare, old: &str, new: &[u8]) {
-        let new = std::str::from_utf8(new).unwrap_or("");
-        let Some(key) = bare.wrapper else {
-            return;
-        };
-        let Some(node) = self.source.tape.node(key) else {
-            return;
-        };
-        let wrappers = self.source.pairs.iter().filter_map(|p| p.unwrap.first());
-        let mut texts = wrappers.filter_map(|wrapper| wrapper.last());
-        if texts.clone().any(|word| self.source.is(key, word)) || same_make(old, new) {
-            return;
-        }
-        if let Some(word) = texts.next() {
-            self.edits.replace(node.range(), word.as_bytes());
-        }
-    }
-}
-
-fn pair_value(pair: &Pair) -> Option<usize> {
-    match pair {
-        Pair::Plain(_, value) => Some(*value),
-        Pair::More(_, value) => *value,
-        Pair::Odd => None,
-    }
-}
-
 /// The pairs that are in force inside a value: those whose values are wrapped.
-fn inner(pairs: Option<&Pairs>) -> Option<&Pairs> {
+pub(super) fn inner(pairs: Option<&Pairs>) -> Option<&Pairs> {
     pairs.filter(|pairs| !pairs.unwrap.is_empty())
-}
-
-/// Whether the new spelling is of the old one's type: an integer stays one of 64 bits, a number a
-/// number, a truth value one, base64 base64.
-pub(super) fn same_make(old: &str, new: &str) -> bool {
-    let old = old.trim_matches('"');
-    let new = new.trim_matches('"');
-    if old.parse::<i64>().is_ok() {
-        new.parse::<i64>().is_ok()
-    } else if old.parse::<f64>().is_ok() {
-        new.parse::<f64>().is_ok()
-    } else if matches!(old, "true" | "false") {
-        matches!(new, "true" | "false")
-    } else {
-        let digit = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
-        new.len().is_multiple_of(4) && new.bytes().all(digit)
-    }
 }
 
 fn comma(nth: usize, out: &mut String) {
@@ -652,7 +355,7 @@ fn comma(nth: usize, out: &mut String) {
     }
 }
 
-fn shape(at: u32) -> Stop {
+pub(super) fn shape(at: u32) -> Stop {
     DecodeError::new(DecodeErrorKind::Shape, "json", at as usize).into()
 }
 
@@ -677,11 +380,13 @@ mod tests {
             Pairs {
                 at: at(&["**.attributes", "**.body"]),
                 form: PairForm::Members("key".into(), "value".into()),
+                single: false,
                 unwrap: unwrap.collect(),
             },
             Pairs {
                 at: at(&["tags", "**.headers"]),
                 form: PairForm::Tuple,
+                single: false,
                 unwrap: Box::new([]),
             },
         ]
@@ -715,13 +420,8 @@ mod tests {
         json::lex_lines(&shadow, &mut shadow_tape).unwrap();
         let (mut verdicts, mut edits) = (Edits::default(), Edits::default());
         judge(&shadow, &shadow_tape, &mut verdicts);
-        let mut carry = Carry {
-            source: &source,
-            fates: Fates::new(&shadow_tape, &verdicts),
-            at: 0,
-            edits: &mut edits,
-        };
-        carry.documents().unwrap();
+        let fates = Fates::new(&shadow_tape, &verdicts);
+        Carry::new(&source, fates, &mut edits).documents().unwrap();
         let mut out = Vec::new();
         edits.splice(text.as_bytes(), &mut out);
         String::from_utf8(out).unwrap()

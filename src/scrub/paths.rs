@@ -15,7 +15,7 @@ use super::hot::Hot;
 
 use super::plan::{ClassMask, NO_RULE, Need, Plan, RuleId, Watch};
 use crate::category::DataCategory;
-use crate::detect;
+use crate::detect::{self, Wanted};
 use crate::selector::{Segment, Step};
 
 /// A node's index.
@@ -83,6 +83,8 @@ pub(super) struct PathNode {
     /// A forced value: index into the endpoint's sets.
     pub(super) set: Option<u16>,
     pub(super) project: bool,
+    /// A string here holds a document: index into the vendor's unfolds.
+    pub(super) unfold: Option<u16>,
     /// Sets whose member belongs into this container.
     pub(super) adds: SmallVec<[u16; 1]>,
     /// What a container hands down.
@@ -91,6 +93,8 @@ pub(super) struct PathNode {
     container_rules: SmallVec<[RuleId; 2]>,
     /// The key as it may leave, once judged; `None`: as it came.
     pub(super) key_out: KeyOut,
+    /// What is looked for in strings that are kept here, for a class of events.
+    pub(super) wanted: Option<(usize, Wanted)>,
 }
 
 /// How a key leaves.
@@ -135,14 +139,20 @@ impl Paths {
         self.nodes.clear();
         self.hot.clear();
         self.table.clear();
-        let alive = plan
-            .watched
-            .iter()
-            .zip(0u32..)
-            .map(|((_, selector), at)| (at, selector.start()))
-            .collect();
+        self.push_root(plan, 0..0);
+        for (_, _, watched) in &plan.kinds {
+            self.push_root(plan, watched.clone());
+        }
+    }
+
+    /// A root at which these are watched before the common ones.
+    fn push_root(&mut self, plan: &Plan, own: std::ops::Range<usize>) {
+        let start = |at: usize| {
+            let (_, selector) = plan.watched.get(at)?;
+            Some((u32::try_from(at).ok()?, selector.start()))
+        };
         let mut root = PathNode {
-            alive,
+            alive: own.chain(0..plan.common).filter_map(start).collect(),
             ..PathNode::blank(NONE, "", false)
         };
         root.adds = adds_at(plan, &root.alive);
@@ -169,6 +179,11 @@ impl Paths {
             NONE,
             |hot| if last == parent { hot.first } else { hot.after },
         )
+    }
+
+    /// The root of events of a kind.
+    pub(super) fn kind_root(kind: usize) -> NodeId {
+        NodeId::try_from(kind + 1).unwrap_or(ROOT)
     }
 
     /// What is known at a node. Ids come from this trie, so the fallback is never seen.
@@ -321,6 +336,7 @@ impl Paths {
                     node.positional = true;
                     node.tuple = node.tuple.or(Some(*at));
                 }
+                Watch::Unfold(at) => node.unfold = node.unfold.or(Some(*at)),
             }
         }
         // A wrapper's value is what the wrapper is.
@@ -361,6 +377,9 @@ impl Paths {
         let mut at = parent;
         while at != ROOT && at != NONE && keys.len() < 12 {
             let up = self.get(at);
+            if up.parent == NONE {
+                break;
+            }
             if !up.item {
                 keys.push(&up.key);
             }
@@ -441,7 +460,7 @@ impl Paths {
             .filter(|rule| self.names_containers(plan, id, **rule))
             .copied()
             .collect();
-        let own = if id == ROOT {
+        let own = if node.parent == NONE {
             NO_RULE
         } else {
             plan.decide(node.below, &named, mask, Need::Named)
@@ -528,11 +547,13 @@ impl PathNode {
             tuple: None,
             set: None,
             project: false,
+            unfold: None,
             adds: SmallVec::new(),
             below: None,
             leaf_rules: SmallVec::new(),
             container_rules: SmallVec::new(),
             key_out: KeyOut::Unjudged,
+            wanted: None,
         }
     }
 

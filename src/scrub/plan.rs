@@ -12,7 +12,7 @@ use crate::action::Action;
 use crate::catalog::{Endpoint, Field, Vendor};
 use crate::category::DataCategory;
 use crate::policy::{CompiledPolicy, Consent, Rule, Unlisted, When};
-use crate::selector::{Selector, glob_match};
+use crate::selector::{Selector, Step, glob_match};
 
 /// A rule's index in its policy. Lower wins; [`NO_RULE`] loses against every rule.
 pub(super) type RuleId = u32;
@@ -37,6 +37,8 @@ pub(super) enum Watch {
     Positional,
     /// Such a list with names for its positions: index into the vendor's tuples.
     Tuple(u16),
+    /// A string that holds a document: index into the vendor's unfolds.
+    Unfold(u16),
 }
 
 /// See the module.
@@ -47,6 +49,12 @@ pub(super) struct Plan {
     /// The endpoint's fields, then the vendor's: the first that matches knows.
     pub(super) fields: Vec<Field>,
     pub(super) watched: Vec<(Watch, Selector)>,
+    /// How many of them are watched in every event; the others only in events of their kind.
+    pub(super) common: usize,
+    /// Sets of a member of a member of the event: index, and the two keys.
+    pub(super) deep: Vec<(u16, Box<str>, Box<str>)>,
+    /// Kinds of events: what tells them, and which are watched in them besides.
+    pub(super) kinds: Vec<(Box<str>, Box<str>, std::ops::Range<usize>)>,
     /// By category index (last: no category): the rules without a field condition that cover it.
     open: Vec<Box<[RuleId]>>,
     /// Rules whose events or `when` are conditions, in order: a class is a mask over them.
@@ -63,6 +71,8 @@ pub(super) struct Plan {
     pub(super) by_country: bool,
     /// Where the person stands, best first; empty when no rule asks.
     pub(super) persons: Vec<Selector>,
+    /// Whether a rule speaks about this endpoint by name: what recordings need to be let through.
+    pub(super) by_endpoint: bool,
 }
 
 impl Plan {
@@ -78,6 +88,9 @@ impl Plan {
             policy: Arc::clone(policy),
             fields: place.fields.iter().chain(&vendor.fields).cloned().collect(),
             watched: Vec::new(),
+            common: 0,
+            deep: Vec::new(),
+            kinds: Vec::new(),
             open: Vec::new(),
             scoped: Vec::new(),
             by_event: false,
@@ -86,6 +99,7 @@ impl Plan {
             shares: Vec::new(),
             by_country: false,
             persons: Vec::new(),
+            by_endpoint: false,
         };
         let here: Vec<(RuleId, &Rule)> = policy
             .rules
@@ -99,8 +113,15 @@ impl Plan {
             })
             .filter_map(|(at, rule)| RuleId::try_from(at).ok().map(|at| (at, rule)))
             .collect();
+        let named = |rule: &Rule| {
+            rule.endpoints
+                .iter()
+                .any(|glob| !glob.trim_matches('*').is_empty())
+        };
+        plan.by_endpoint = here.iter().any(|(_, rule)| named(rule));
         plan.watch(place);
         plan.index(&here);
+        plan.watch_kinds();
         Some(plan)
     }
 
@@ -120,6 +141,11 @@ impl Plan {
         for (at, set) in place.sets.iter().enumerate() {
             if let Ok(at) = u16::try_from(at) {
                 self.watched.push((Watch::Set(at), set.field.clone()));
+                if let ([Step::Key(first), Step::Key(key)], true) = (set.field.steps(), set.add)
+                    && !first.starts_with('$')
+                {
+                    self.deep.push((at, first.clone(), key.clone()));
+                }
             }
         }
         for (at, (selector, _)) in self.vendor.tuples.iter().enumerate() {
@@ -130,8 +156,32 @@ impl Plan {
         for selector in &self.vendor.positional {
             self.watched.push((Watch::Positional, selector.clone()));
         }
+        for (at, unfold) in self.vendor.unfold.iter().enumerate() {
+            if let Ok(at) = u16::try_from(at) {
+                self.watched
+                    .push((Watch::Unfold(at), unfold.selector.clone()));
+            }
+        }
         for selector in &self.vendor.project {
             self.watched.push((Watch::Project, selector.clone()));
+        }
+    }
+
+    fn watch_kinds(&mut self) {
+        self.common = self.watched.len();
+        let vendor = Arc::clone(&self.vendor);
+        for kind in &vendor.kinds {
+            let first = self.watched.len();
+            for field in &kind.fields {
+                if let Ok(at) = u16::try_from(self.fields.len()) {
+                    self.watched
+                        .push((Watch::Field(at), field.selector.clone()));
+                    self.fields.push(field.clone());
+                }
+            }
+            let watched = first..self.watched.len();
+            self.kinds
+                .push((kind.key.clone(), kind.value.clone(), watched));
         }
     }
 

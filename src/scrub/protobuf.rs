@@ -10,14 +10,14 @@ use std::ops::Range;
 use super::engine::{Judge, Level};
 use super::fate::{Fate, Stop};
 use super::paths::NodeId;
+use super::protobuf_out::Writer;
 use crate::catalog::MessageType;
-use crate::codec::base64::{self, Alphabet, Flavour, Options};
+use crate::codec::base64::{self, Alphabet, Flavour};
 use crate::codec::protobuf::{
-    Field, MAX_DEPTH, Message, Record, Schema, Type, Wire, close, packed, put_number, put_tag,
-    records,
+    Field, MAX_DEPTH, Message, Record, Schema, Type, Wire, packed, records,
 };
 use crate::codec::{DecodeError, DecodeErrorKind};
-use crate::json::{self, Fates, NodeFate, escape_into, unescape_into};
+use crate::json::{self, Fates, escape_into};
 
 impl Judge<'_, '_> {
     /// Judges a message.
@@ -45,22 +45,18 @@ impl Judge<'_, '_> {
         let mut tape = self.pools.tape();
         json::lex(&shadow, &mut tape)?;
         let mut verdicts = self.pools.edits();
-        let mut fate = self.tape(&shadow, &tape, &mut verdicts, at, level)?;
+        self.shadowed = true;
+        let fate = self.documents(&shadow, &tape, &mut verdicts, at, level);
+        self.shadowed = false;
+        let mut fate = fate?;
         if fate == Fate::Same && unknown {
             fate = Fate::Changed;
         }
         if fate == Fate::Changed {
-            let mut writer = Writer {
-                schema,
-                bytes,
-                fates: Fates::new(&tape, &verdicts),
-                at: 0,
-                copies: !unknown,
-                text: String::new(),
-            };
-            let _ = writer.fates.of(0);
-            writer.object(0..bytes.len(), of.place, out)?;
-            if !writer.fates.all_taken() {
+            let fates = Fates::new(&tape, &verdicts);
+            let mut writer = Writer::new(schema, bytes, fates, !unknown);
+            writer.message(of.place, out)?;
+            if !writer.all_taken() {
                 // A verdict that met no value (a member to be added): nothing is sent.
                 return Err(shape(0));
             }
@@ -73,7 +69,7 @@ impl Judge<'_, '_> {
 }
 
 /// What a record is to its message.
-fn known<'s>(
+pub(super) fn known<'s>(
     schema: &'s Schema,
     message: usize,
     record: &Record,
@@ -95,7 +91,7 @@ fn known<'s>(
 }
 
 /// Key and value of a pair, each there once at most.
-fn pair(
+pub(super) fn pair(
     schema: &Schema,
     bytes: &[u8],
     range: Range<usize>,
@@ -122,7 +118,7 @@ fn pair(
     Ok((key, value, unknown))
 }
 
-fn message_of(schema: &Schema, kind: Type) -> Option<(usize, &Message)> {
+pub(super) fn message_of(schema: &Schema, kind: Type) -> Option<(usize, &Message)> {
     match kind {
         Type::Message(at) => Some((at, schema.messages.get(at)?)),
         Type::Double
@@ -146,12 +142,12 @@ fn message_of(schema: &Schema, kind: Type) -> Option<(usize, &Message)> {
 }
 
 /// Whether a field is a list of pairs.
-fn is_map(schema: &Schema, field: &Field) -> bool {
+pub(super) fn is_map(schema: &Schema, field: &Field) -> bool {
     field.repeated && message_of(schema, field.kind).is_some_and(|(_, m)| m.pair)
 }
 
 /// Whether bytes are text that people read.
-fn as_text(bytes: &[u8]) -> Option<&str> {
+pub(super) fn as_text(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?;
     let odd = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
     (!text.contains(odd)).then_some(text)
@@ -365,334 +361,9 @@ impl Reader<'_> {
     }
 }
 
-/// Writes the message again, with the verdicts on its shadow.
-struct Writer<'a, 'e> {
-    schema: &'a Schema,
-    bytes: &'a [u8],
-    fates: Fates<'e>,
-    /// The shadow's node that is next.
-    at: usize,
-    /// Whether what did not change may be copied whole: not when it holds unknown fields.
-    copies: bool,
-    text: String,
-}
-
-/// What becomes of a value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Out {
-    Written,
-    Gone,
-}
-
-impl Writer<'_, '_> {
-    /// The fields of a message; the shadow's object is next.
-    fn object(
-        &mut self,
-        range: Range<usize>,
-        message: usize,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Stop> {
-        let end = self.fates.after(self.at);
-        self.at += 1;
-        let mut open: Option<(&Field, bool, usize)> = None;
-        for record in records(self.bytes, range) {
-            let record = record?;
-            let Some(field) = known(self.schema, message, &record)? else {
-                continue;
-            };
-            if open.is_none_or(|(had, ..)| had != field) {
-                if let Some((.., after)) = open.take() {
-                    self.at = after;
-                }
-                let gone = self.name_is_gone();
-                if field.repeated {
-                    let gone = gone || self.is_gone();
-                    open = Some((field, gone, self.fates.after(self.at)));
-                    self.at += 1;
-                } else if gone {
-                    self.at = self.fates.after(self.at);
-                    continue;
-                }
-            }
-            match open {
-                Some((.., true, _)) => {}
-                Some(_) => self.element(&record, field, out)?,
-                None => {
-                    self.value(&record, field, None, out)?;
-                }
-            }
-        }
-        self.at = end;
-        Ok(())
-    }
-
-    /// Whether the member whose key is next goes; what follows is its value.
-    fn name_is_gone(&mut self) -> bool {
-        let fate = self.fates.of(self.at);
-        self.at += 1;
-        matches!(fate, NodeFate::Gone | NodeFate::Value(_))
-    }
-
-    /// Whether the container that is next goes: a constant in its place has no room here.
-    fn is_gone(&mut self) -> bool {
-        matches!(
-            self.fates.of(self.at),
-            NodeFate::Gone | NodeFate::Value(_) | NodeFate::Text(_)
-        )
-    }
-
-    fn element(&mut self, record: &Record, field: &Field, out: &mut Vec<u8>) -> Result<(), Stop> {
-        if let Some((at, message)) = message_of(self.schema, field.kind)
-            && message.pair
-        {
-            return self.pair(record, at, out);
-        }
-        let wire = field.kind.wire();
-        if record.wire == wire {
-            self.value(record, field, None, out)?;
-            return Ok(());
-        }
-        let mut new = Vec::new();
-        let mut changed = false;
-        for bits in packed(self.bytes, record.value.clone(), wire) {
-            let bits = bits?;
-            match self.fates.of(self.at) {
-                NodeFate::Same | NodeFate::Inside => put_number(wire, bits, &mut new),
-                NodeFate::Gone | NodeFate::Text(_) => changed = true,
-                NodeFate::Value(with) => {
-                    changed = true;
-                    if let Some(bits) = self.plain(with).and_then(|text| field.kind.read(text)) {
-                        put_number(wire, bits, &mut new);
-                    }
-                }
-            }
-            self.at = self.fates.after(self.at);
-        }
-        if !changed {
-            out.extend_from_slice(self.bytes.get(record.whole.clone()).unwrap_or(&[]));
-        } else if !new.is_empty() {
-            put_tag(field.number, Wire::Bytes, out);
-            let start = out.len();
-            out.extend_from_slice(&new);
-            close(start, out);
-        }
-        Ok(())
-    }
-
-    /// A pair: goes whole, or is written with what stays of its value.
-    fn pair(&mut self, record: &Record, message: usize, out: &mut Vec<u8>) -> Result<(), Stop> {
-        let (key, value, _) = pair(self.schema, self.bytes, record.value.clone(), message)?;
-        let fate = self.fates.of(self.at);
-        self.at += 1;
-        if matches!(fate, NodeFate::Gone | NodeFate::Value(_)) {
-            self.at = self.fates.after(self.at);
-            return Ok(());
-        }
-        if self.copies && fate == NodeFate::Same && self.fates.of(self.at) == NodeFate::Same {
-            self.at = self.fates.after(self.at);
-            out.extend_from_slice(self.bytes.get(record.whole.clone()).unwrap_or(&[]));
-            return Ok(());
-        }
-        let before = out.len();
-        put_tag(record.number, Wire::Bytes, out);
-        let start = out.len();
-        match (fate, &key) {
-            (NodeFate::Text(with), Some(key)) => {
-                let text = self.unescape(with);
-                let text = text.as_bytes().to_vec();
-                put_bytes(key.number, &text, out);
-            }
-            (_, Some(key)) => {
-                out.extend_from_slice(self.bytes.get(key.whole.clone()).unwrap_or(&[]));
-            }
-            (_, None) => {}
-        }
-        let fields = self.schema.messages.get(message).map(|m| &m.fields);
-        let wrote = match (value, fields.and_then(|fields| fields.get(1))) {
-            (Some(value), Some(field)) => self.value(&value, field, None, out)?,
-            _ if self.is_gone() => {
-                self.at = self.fates.after(self.at);
-                Out::Gone
-            }
-            _ => {
-                self.at = self.fates.after(self.at);
-                Out::Written
-            }
-        };
-        if wrote == Out::Gone {
-            out.truncate(before);
-        } else {
-            close(start, out);
-        }
-        Ok(())
-    }
-
-    /// One value with its tag. `text` is the field for text beside it, should it turn into one.
-    fn value(
-        &mut self,
-        record: &Record,
-        field: &Field,
-        text: Option<u32>,
-        out: &mut Vec<u8>,
-    ) -> Result<Out, Stop> {
-        let fate = self.fates.of(self.at);
-        if fate == NodeFate::Gone {
-            self.at = self.fates.after(self.at);
-            return Ok(Out::Gone);
-        }
-        let whole = self.bytes.get(record.whole.clone()).unwrap_or(&[]);
-        let nested = message_of(self.schema, field.kind);
-        if fate == NodeFate::Same && (self.copies || nested.is_none()) {
-            self.at = self.fates.after(self.at);
-            out.extend_from_slice(whole);
-            return Ok(Out::Written);
-        }
-        let before = out.len();
-        if let Some((at, message)) = nested {
-            let plain = !message.unwrap;
-            if plain && self.is_gone() {
-                self.at = self.fates.after(self.at);
-                return Ok(Out::Gone);
-            }
-            put_tag(field.number, Wire::Bytes, out);
-            let start = out.len();
-            let wrote = if plain {
-                self.object(record.value.clone(), at, out)?;
-                Out::Written
-            } else {
-                self.bare(record.value.clone(), at, out)?
-            };
-            if wrote == Out::Gone {
-                out.truncate(before);
-            } else {
-                close(start, out);
-            }
-            return Ok(wrote);
-        }
-        self.at = self.fates.after(self.at);
-        Ok(match fate {
-            NodeFate::Text(with) | NodeFate::Value(with) => {
-                self.scalar(record, field, text, with, out)
-            }
-            NodeFate::Same | NodeFate::Inside | NodeFate::Gone => Out::Gone,
-        })
-    }
-
-    /// A scalar's new value, of its type or as text.
-    fn scalar(
-        &mut self,
-        record: &Record,
-        field: &Field,
-        text: Option<u32>,
-        with: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Out {
-        let old = self.bytes.get(record.value.clone()).unwrap_or(&[]);
-        let old_is_text = as_text(old).is_some();
-        let Some(new) = self.plain(with).map(str::to_owned) else {
-            return Out::Gone;
-        };
-        let wire = field.kind.wire();
-        if wire != Wire::Bytes {
-            if let Some(bits) = field.kind.read(&new) {
-                put_tag(field.number, wire, out);
-                put_number(wire, bits, out);
-                return Out::Written;
-            }
-        } else if field.kind == Type::String || (field.kind == Type::Bytes && old_is_text) {
-            put_bytes(field.number, new.as_bytes(), out);
-            return Out::Written;
-        } else {
-            let mut raw = Vec::new();
-            let read = if field.kind == Type::Hex {
-                unhex(&new, &mut raw).is_some()
-            } else {
-                base64::decode(new.as_bytes(), Options::default(), &mut raw).is_ok()
-            };
-            if read {
-                put_bytes(field.number, &raw, out);
-                return Out::Written;
-            }
-        }
-        match text {
-            Some(number) => {
-                put_bytes(number, new.as_bytes(), out);
-                Out::Written
-            }
-            None => Out::Gone,
-        }
-    }
-
-    /// The fields of a message that only wraps one; its content is next in the shadow.
-    fn bare(
-        &mut self,
-        range: Range<usize>,
-        message: usize,
-        out: &mut Vec<u8>,
-    ) -> Result<Out, Stop> {
-        let of = self.schema.messages.get(message);
-        let texts = of.and_then(|m| m.fields.iter().find(|f| f.kind == Type::String));
-        let text = texts.map(|f| f.number);
-        let end = self.fates.after(self.at);
-        let mut list: Option<bool> = None;
-        for record in records(self.bytes, range) {
-            let record = record?;
-            let Some(field) = known(self.schema, message, &record)? else {
-                continue;
-            };
-            if !field.repeated {
-                return self.value(&record, field, text, out);
-            }
-            if list.is_none() {
-                if self.is_gone() {
-                    self.at = end;
-                    return Ok(Out::Gone);
-                }
-                list = Some(true);
-                self.at += 1;
-            }
-            self.element(&record, field, out)?;
-        }
-        let gone = list.is_none() && self.is_gone();
-        self.at = end;
-        Ok(if gone { Out::Gone } else { Out::Written })
-    }
-
-    /// The text of a JSON scalar, or of what stands between its quotes; `None` for `null`.
-    fn plain(&mut self, with: &[u8]) -> Option<&str> {
-        if with == b"null" {
-            return None;
-        }
-        let quoted = with.strip_prefix(b"\"").and_then(|w| w.strip_suffix(b"\""));
-        Some(self.unescape(quoted.unwrap_or(with)))
-    }
-
-    fn unescape(&mut self, raw: &[u8]) -> &str {
-        self.text.clear();
-        unescape_into(std::str::from_utf8(raw).unwrap_or(""), &mut self.text);
-        &self.text
-    }
-}
-
-fn put_bytes(number: u32, bytes: &[u8], out: &mut Vec<u8>) {
-    put_tag(number, Wire::Bytes, out);
-    put_number(Wire::Bytes, bytes.len() as u64, out);
-    out.extend_from_slice(bytes);
-}
-
 fn hex(byte: u8) -> [u8; 2] {
     let digit = |n: u8| if n < 10 { b'0' + n } else { b'a' + n - 10 };
     [digit(byte >> 4), digit(byte & 15)]
-}
-
-fn unhex(text: &str, out: &mut Vec<u8>) -> Option<()> {
-    if !text.len().is_multiple_of(2) || !text.is_ascii() {
-        return None;
-    }
-    for at in (0..text.len()).step_by(2) {
-        out.push(u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?);
-    }
-    Some(())
 }
 
 fn deep(depth: usize, at: usize) -> Result<(), Stop> {
@@ -702,6 +373,6 @@ fn deep(depth: usize, at: usize) -> Result<(), Stop> {
     Ok(())
 }
 
-fn shape(at: usize) -> Stop {
+pub(super) fn shape(at: usize) -> Stop {
     DecodeError::new(DecodeErrorKind::Shape, "protobuf", at).into()
 }

@@ -17,6 +17,7 @@ use super::heard::Heard;
 use super::issued::is_issued;
 use super::memo::Memo;
 use super::paths::{Paths, ROOT, Source};
+use super::places::answer;
 use super::plan::{NO_RULE, Plan};
 use super::pools::Pools;
 use super::{CleanRequest, RawRequest, Refusal, Report, Row, Verdict};
@@ -164,10 +165,9 @@ impl Scrubber {
         let Some((plan, place)) = plan.and_then(|plan| Some((plan, plan.place()?))) else {
             return refuse(DecodeErrorKind::Unsupported, "endpoint");
         };
-        // A recording is masked or not sent; masking it is a policy's choice that this version does
-        // not offer, so it is not sent.
-        if place.kind == Kind::Replay {
-            return Verdict::Answer(place.answers.iter().find(|a| a.when.is_none()));
+        // A recording is sent only if the policy has a rule about this very endpoint.
+        if place.kind == Kind::Replay && !plan.by_endpoint {
+            return Verdict::Answer(answer(place, 0, &[]));
         }
         let keys = self.keys.load();
         let Some(pseudonymizer) = keys.vendors.get(raw.vendor) else {
@@ -210,10 +210,12 @@ impl Scrubber {
             body_limit: raw.body_limit,
             located: None,
             heard: Heard::default(),
+            shadowed: false,
             inside: None,
             boundary: None,
             unfold_left: raw.body_limit.saturating_mul(4),
             answers: 0,
+            each: Vec::new(),
             last_action: 0,
             random: false,
             projects: raw.projects,
@@ -225,8 +227,9 @@ impl Scrubber {
         let observe = self.policy.observe;
         match judge.request(raw, place, observe) {
             Ok(Some(clean)) => Verdict::Forward(clean),
-            Ok(None) => Verdict::Answer(answer(place, judge.answers)),
-            Err(Stop::DropEvent) => Verdict::Answer(answer(place, judge.answers)),
+            Ok(None) | Err(Stop::DropEvent) => {
+                Verdict::Answer(answer(place, judge.answers, &judge.each))
+            }
             Err(Stop::Refuse(refusal)) => Verdict::Refuse(refusal),
         }
     }
@@ -487,6 +490,10 @@ impl Judge<'_, '_> {
             let listed = |list: &[Box<str>]| list.iter().any(|l| **l == *name);
             let new = if listed(&place.headers) {
                 self.header_as_it_came(name, value)?
+            } else if listed(&place.judged_headers)
+                && let Some(param) = place.params.iter().find(|p| *p.name == *name)
+            {
+                self.unfold_header(param, value)?
             } else if listed(&place.judged_headers) {
                 let single = self.single("$header", name, value)?;
                 // Of an agent of which nothing may be said none is sent: this one is a robot's.
@@ -586,14 +593,4 @@ fn upstream_path(came: &str, place: &Endpoint, judged: &str) -> Option<String> {
 
 fn refuse<'p>(kind: DecodeErrorKind, layer: &'static str) -> Verdict<'p> {
     Verdict::Refuse(Refusal::Decode(DecodeError::new(kind, layer, 0)))
-}
-
-/// The vendor's success answer: the first whose condition was met, or that has none.
-fn answer(place: &Endpoint, hits: u32) -> Option<&crate::catalog::Answer> {
-    place
-        .answers
-        .iter()
-        .enumerate()
-        .find(|(bit, answer)| answer.when.is_none() || (*bit < 32 && hits >> bit & 1 == 1))
-        .map(|(_, answer)| answer)
 }

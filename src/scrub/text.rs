@@ -10,7 +10,7 @@ use super::paths::{KeyOut, NodeId, Source};
 use super::plan::NO_RULE;
 use super::unfold::is_percent_text;
 use crate::action::{Action, Effect, Value};
-use crate::detect::{self, Entity, Span};
+use crate::detect::{self, Entity, Span, Wanted};
 use crate::json::Patch;
 
 impl Judge<'_, '_> {
@@ -37,7 +37,7 @@ impl Judge<'_, '_> {
             holds = Some(self.may_hold(text.as_bytes()));
         }
         if holds == Some(true) {
-            spans = Spans::Known(self.spans(text, false));
+            spans = Spans::Known(self.spans(text, found, false));
             if let Some(entity) = spans.whole(text)
                 && !(entity == Entity::IpAddress && self.is_version(found.path))
                 && let Some(category) = entity.category()
@@ -142,7 +142,7 @@ impl Judge<'_, '_> {
             return Ok(fate);
         }
         if matches!(spans, Spans::Unknown) {
-            *spans = Spans::Known(self.spans(text, found.protocol));
+            *spans = Spans::Known(self.spans(text, found, found.protocol));
         }
         let mut patches = Vec::new();
         for span in spans.list() {
@@ -173,19 +173,49 @@ impl Judge<'_, '_> {
         detect::may_hold(text) || self.heard.stands_in(text)
     }
 
-    fn spans(&mut self, text: &str, protocol: bool) -> Vec<Span> {
+    /// The spans of a text, as far as a rule speaks about any of them.
+    fn spans(&mut self, text: &str, found: Found, protocol: bool) -> Vec<Span> {
+        let wanted = self.wanted(found);
         let mut spans = std::mem::take(&mut self.pools.spans);
         spans.clear();
         if memchr::memchr(b'\t', text.as_bytes()).is_some() {
             // A tab between groups of digits is a blank; byte for byte, so that offsets hold.
-            detect::scan(&text.replace('\t', " "), &mut spans);
+            detect::scan_for(&text.replace('\t', " "), wanted, &mut spans);
         } else {
-            detect::scan(text, &mut spans);
+            detect::scan_for(text, wanted, &mut spans);
         }
         if !protocol {
             self.heard.spans(text, &mut spans);
         }
         spans
+    }
+
+    /// The entities that would not be kept at a leaf, or that would give it another rule: what no
+    /// rule speaks about need not be found. Who explains wants to see all, an action may look at the
+    /// category, and words heard elsewhere stand only where nothing else does.
+    pub(super) fn wanted(&mut self, found: Found) -> Wanted {
+        let all = self.explains() || self.plan.vendor.quotes;
+        if all || *self.action(found) != Action::Keep {
+            return Wanted::ALL;
+        }
+        let (path, class) = (found.path, self.class);
+        if let Some((known, wanted)) = self.paths.get(path).wanted
+            && known == class
+        {
+            return wanted;
+        }
+        let rule = self.paths.leaf_rule(self.plan, path, class, &self.mask);
+        let wanted = Wanted::of(|entity| {
+            entity.category().is_some_and(|category| {
+                *self.span_action(path, category) != Action::Keep
+                    || self
+                        .paths
+                        .rule_for(self.plan, path, Some(category), &self.mask, class)
+                        != rule
+            })
+        });
+        self.paths.get_mut(path).wanted = Some((class, wanted));
+        wanted
     }
 
     fn span(
@@ -251,7 +281,8 @@ impl Judge<'_, '_> {
         patches: &mut Vec<Patch>,
     ) -> Result<(), SpanStop> {
         let mut spans = Vec::new();
-        detect::scan_entities(url, &mut spans);
+        let wanted = self.wanted(found);
+        detect::scan_entities_for(url, wanted, &mut spans);
         for span in spans.iter().filter(|span| span.entity != Entity::Url) {
             let before = patches.len();
             self.span(url, *span, found, patches)?;

@@ -188,6 +188,28 @@ pub(super) fn mixes_cases(run: &str) -> bool {
     bytes.iter().any(u8::is_ascii_uppercase) && bytes.iter().any(u8::is_ascii_lowercase)
 }
 
+/// Whether [`legible`] may answer: told without writing anything.
+pub(super) fn may_be_legible(digits: &str) -> bool {
+    let mut bits = 0u32;
+    let mut count = 0;
+    let (mut numbers, mut marks) = (0, 0);
+    for byte in digits.bytes() {
+        let value = VALUES.get(usize::from(byte)).copied().unwrap_or(64);
+        if value == 64 {
+            return false;
+        }
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            let [.., plain] = (bits >> count).to_be_bytes();
+            numbers += usize::from(plain.is_ascii_digit());
+            marks += usize::from(plain == b'@');
+        }
+    }
+    numbers >= 4 || marks > 0
+}
+
 /// What can be read in the bytes that base64 stands for, whatever else is in them; `None` when
 /// nothing in it could name anyone.
 pub(super) fn legible(digits: &str) -> Option<String> {
@@ -312,7 +334,7 @@ pub(super) fn base64_runs(text: &str) -> Vec<std::ops::Range<usize>> {
 /// three. Bounded, so that the cost stays linear.
 pub(super) fn run_starts(run: &str) -> impl Iterator<Item = usize> {
     let head = run.as_bytes().get(..run.len().min(64)).unwrap_or(&[]);
-    let separators: Vec<usize> = head
+    let separators: smallvec::SmallVec<[usize; 8]> = head
         .iter()
         .enumerate()
         .filter(|(_, b)| matches!(b, b'_' | b'-' | b'=' | b'/' | b'+'))
@@ -375,5 +397,19 @@ mod tests {
             hex_text("6a616e65406578616d706c652e636f6d").as_deref(),
             Some("jane@example.com")
         );
+    }
+
+    #[test]
+    fn what_is_legible_may_be() {
+        for text in [
+            "amFuZUBleGFtcGxlLmNvbQ",
+            "NDExMTExMTExMTEx",
+            "internationalization",
+            "AppleWebKit/537",
+            "a.b",
+        ] {
+            assert!(legible(text).is_none() || may_be_legible(text), "{text}");
+            assert_eq!(legible(text).is_some(), may_be_legible(text), "{text}");
+        }
     }
 }

@@ -10,12 +10,10 @@ use smallvec::SmallVec;
 
 use super::engine::{Judge, Level};
 use super::fate::{Fate, Leaf, Stop};
-use super::paths::{NodeId, ROOT};
+use super::paths::NodeId;
 use super::plan::NO_RULE;
-use crate::catalog::EventRoot;
 use crate::codec::{DecodeError, DecodeErrorKind};
 use crate::json::{Commas, Edits, Kind, Node, Tape, escape_into, unescape_into};
-use crate::selector::Step;
 
 /// A container being walked.
 pub(super) struct Frame {
@@ -38,6 +36,8 @@ pub(super) struct Frame {
     met: SmallVec<[u16; 1]>,
     /// Elements judged so far.
     position: usize,
+    /// For an event: sets in members that it does not have.
+    missing: SmallVec<[u16; 1]>,
 }
 
 /// Where a container stands.
@@ -207,12 +207,13 @@ impl Judge<'_, '_> {
             && !self.is_envelope(text, tape, at, place.depth);
         let (path, event) = if is_event {
             self.report.events_in += 1;
+            self.note_each(text, tape, at);
             let before = self.class;
             self.set_class(text, tape, at)?;
             let path = if self.is_query_item(place.roots, place.depth, place.element) {
                 self.query_base()
             } else {
-                ROOT
+                self.event_root(text, tape, at)
             };
             (path, Some(before))
         } else {
@@ -232,98 +233,13 @@ impl Judge<'_, '_> {
             event,
             met: SmallVec::new(),
             position: 0,
+            // An envelope's items are of many kinds: not all of them have the member.
+            missing: if is_event && self.inside.is_none() && !self.plan.deep.is_empty() {
+                self.missing(text, tape, at)
+            } else {
+                SmallVec::new()
+            },
         }))
-    }
-
-    fn is_event(&self, roots: u32, depth: usize, element: bool) -> bool {
-        self.event_roots().iter().enumerate().any(|(bit, root)| {
-            roots >> bit & 1 == 1 && root.items == element && root.keys.len() == depth
-        })
-    }
-
-    /// Whether the events here are query strings, or objects in their place.
-    fn is_query_item(&self, roots: u32, depth: usize, element: bool) -> bool {
-        element
-            && self
-                .event_roots()
-                .iter()
-                .enumerate()
-                .any(|(bit, root)| roots >> bit & 1 == 1 && root.query && root.keys.len() == depth)
-    }
-
-    /// Whether a document is what events come in rather than an event: it has the member that leads
-    /// to a place of events.
-    fn is_envelope(&self, text: &str, tape: &Tape, at: usize, depth: usize) -> bool {
-        depth == 0
-            && self
-                .event_roots()
-                .iter()
-                .filter_map(|root| root.keys.first())
-                .any(|key| tape.member(text, at, key).is_some())
-    }
-
-    fn event_roots(&self) -> &[EventRoot] {
-        if let Some(inside) = &self.inside {
-            return &inside.events;
-        }
-        self.plan.place().map_or(&[][..], |place| &place.events)
-    }
-
-    /// The class of the event at `at`, by its name.
-    fn set_class(&mut self, text: &str, tape: &Tape, at: usize) -> Result<(), Stop> {
-        if !self.plan.by_event && !self.plan.by_facts {
-            return Ok(());
-        }
-        self.event_facts(text, tape, at)?;
-        if let Some(inside) = &self.inside {
-            let class = self.classes.of(self.plan, Some(&inside.name), &self.facts);
-            self.use_class(class);
-            return Ok(());
-        }
-        let mut name = self.pools.text();
-        let found = self.plan.by_event && self.event_name(text, tape, at, &mut name)?;
-        let class = self.class_of(found.then_some(name.as_str()));
-        self.pools.give_text(name);
-        self.use_class(class);
-        Ok(())
-    }
-
-    /// Reads the event's name. Two members of that key in one event would let two readers see two
-    /// events, which matters only where a rule asks for the event: refused.
-    fn event_name(
-        &self,
-        text: &str,
-        tape: &Tape,
-        at: usize,
-        out: &mut String,
-    ) -> Result<bool, Stop> {
-        let Some(selector) = self.plan.place().and_then(|p| p.event_name.as_ref()) else {
-            return Ok(false);
-        };
-        let mut value = at;
-        let steps = match selector.steps() {
-            // An object in place of a query string.
-            [Step::Key(first), rest @ ..] if **first == *"$query" => rest,
-            steps => steps,
-        };
-        for step in steps {
-            let Step::Key(key) = step else {
-                return Ok(false);
-            };
-            let Some(next) = tape.member(text, value, key) else {
-                return Ok(false);
-            };
-            let rest = tape.node(next).map_or(next, |n| n.next as usize);
-            if tape.member_from(text, value, rest, key).is_some() {
-                return Err(DecodeError::new(DecodeErrorKind::Shape, "json", rest).into());
-            }
-            value = next;
-        }
-        let Some(node) = tape.node(value).filter(|n| n.kind == Kind::Str) else {
-            return Ok(false);
-        };
-        unescape_into(text.get(node.range()).unwrap_or(""), out);
-        Ok(true)
     }
 
     /// The path of the element at the cursor: by its position's name where the catalog gives one.
@@ -513,6 +429,9 @@ impl Judge<'_, '_> {
                 out.extend_from_slice(json.as_bytes());
             });
             frame.commas.keep(close);
+        }
+        if !frame.missing.is_empty() {
+            self.add_missing(&frame.missing, close, &mut frame.commas, edits);
         }
         if let Some(class) = frame.event {
             self.leave_event(class);

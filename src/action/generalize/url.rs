@@ -15,6 +15,8 @@ use crate::selector::glob_match;
 const ID: &str = ":id";
 /// Encodings within encodings that are taken off before judging.
 const DEPTH: usize = 4;
+/// Methods that stand in front of a path in the name of an operation.
+const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 /// A plain word is no longer.
 const WORD_MAX: usize = 32;
 
@@ -44,6 +46,15 @@ pub(super) fn apply(rule: &UrlRule, value: Value<'_>, out: &mut String) -> Effec
 
 /// Sorts the reference and writes it; `None`: nothing may stay.
 fn reference(rule: &UrlRule, text: &str, out: &mut String) -> Option<()> {
+    // The name of an operation: `GET /checkout`.
+    if let Some((method, rest)) = text.split_once(' ')
+        && METHODS.contains(&method)
+        && !rest.contains(char::is_whitespace)
+    {
+        out.push_str(method);
+        out.push(' ');
+        return reference(rule, rest, out);
+    }
     if let Some(rest) = text.strip_prefix("//") {
         out.push_str("//");
         return after_authority(rule, rest, out);
