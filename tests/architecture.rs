@@ -35,6 +35,7 @@ const LAYERS: [(&str, &[&str]); 21] = [
             "catalog",
             "detect",
             "json",
+            "category",
             "reader",
             "sensitive",
             "diagnostic",

@@ -245,3 +245,23 @@ fn numbers_dates_and_postal_codes_are_made_coarse() {
     assert_eq!(event["properties"]["d"], "1980");
     assert_eq!(event["properties"]["zip"], "021");
 }
+
+#[test]
+fn a_new_epoch_holds_from_the_next_request_on_whatever_a_thread_has_learned() {
+    let s = scrubber(tamis::policy::builtin("default").unwrap().1);
+    let mut scratch = tamis::scrub::Scratch::new();
+    let body = r#"{"event":"e","properties":{"distinct_id":"user-48213","note":"for user 7f2c1a90-58cc-4372-a567-0e02b2c3d479","token":"t"}}"#;
+    let mut ids = |s: &Scrubber| match support::send_with(s, &track(body), &mut scratch) {
+        Outcome::Forward(clean) => String::from_utf8(clean.into_body()).unwrap(),
+        _ => panic!("not forwarded"),
+    };
+    let before = ids(&s);
+    assert_eq!(before, ids(&s));
+    s.use_key(&SecretKey::new([9; 32]), 2);
+    let after = ids(&s);
+    assert_ne!(before, after);
+    assert_eq!(after, ids(&s));
+    // The old key's pseudonyms come back only with the old key.
+    s.use_key(&SecretKey::new([7; 32]), 1);
+    assert_eq!(before, ids(&s));
+}

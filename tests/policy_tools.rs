@@ -142,3 +142,153 @@ fn every_block_of_the_page_does_what_it_says() {
     }
     assert_eq!(tested, 3);
 }
+
+/// TOML as the JSON that a schema sees.
+fn as_json(text: &str) -> serde_json::Value {
+    let table: toml::Table = text.parse().unwrap();
+    serde_json::to_value(table).unwrap()
+}
+
+#[test]
+fn the_schemas_accept_what_is_shipped_and_refuse_slips() {
+    let state = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let schema = |of: &str| {
+        let text = says(state.path(), &["schema", of], 0);
+        jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
+    };
+    let policy = schema("policy");
+    let files = |dir: &str| {
+        let mut all: Vec<_> = std::fs::read_dir(root.join(dir))
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .collect();
+        all.retain(|p| {
+            p.to_string_lossy().ends_with(".toml") && !p.to_string_lossy().ends_with(".test.toml")
+        });
+        all
+    };
+    let mut all: Vec<(_, String)> = Vec::new();
+    for file in files("policies") {
+        all.push((&policy, std::fs::read_to_string(file).unwrap()));
+    }
+    for block in blocks(include_str!("../docs/policy.md")) {
+        if !block.contains("[[case]]") {
+            all.push((&policy, block));
+        }
+    }
+    let config = schema("config");
+    all.push((
+        &config,
+        std::fs::read_to_string(root.join("tamis.toml")).unwrap(),
+    ));
+    let vendor = schema("vendor");
+    for file in files("vendors") {
+        all.push((&vendor, std::fs::read_to_string(file).unwrap()));
+    }
+    for (schema, text) in &all {
+        let value = as_json(text);
+        let errors: Vec<String> = schema.iter_errors(&value).map(|e| e.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:#?}\n{text}");
+    }
+    for slip in [
+        "version = 2",
+        "version = 1\nunlisted = \"dorp\"",
+        "[[rule]]\nname = \"x\"",
+        "[[rule]]\naction = \"dropp\"",
+        "[[rule]]\naction = \"drop\"\ncatgory = \"user\"",
+        "[[rule]]\naction = \"drop\"\ncategory = \"user.email\"",
+        "[[rule]]\naction = { shift = {} }",
+        "[[rule]]\naction = \"drop\"\nwhen = { sampled = 2 }",
+    ] {
+        assert!(!policy.is_valid(&as_json(slip)), "{slip}");
+    }
+    assert!(!config.is_valid(&as_json("[[route]]\npath = \"/x\"")));
+    assert!(!vendor.is_valid(&as_json("name = \"x\"")));
+}
+
+#[test]
+fn a_start_can_be_checked_tested_and_is_not_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("new");
+    let init = [
+        "init",
+        "--dir",
+        place.to_str().unwrap(),
+        "segment",
+        "mixpanel",
+    ];
+    says(dir.path(), &init, 0);
+    says(dir.path(), &init, 2);
+    let config = place.join("tamis.toml");
+    says(
+        dir.path(),
+        &["check", "--config", config.to_str().unwrap()],
+        0,
+    );
+    let policy = place.join("policy.toml");
+    says(dir.path(), &["test", policy.to_str().unwrap()], 0);
+    says(
+        dir.path(),
+        &["init", "--dir", place.to_str().unwrap(), "mixpanle"],
+        2,
+    );
+}
+
+#[test]
+fn two_policies_are_compared_field_by_field() {
+    let state = tempfile::tempdir().unwrap();
+    let same = says(
+        state.path(),
+        &["diff", "default", "config/policies/default.toml"],
+        0,
+    );
+    assert_eq!(same, "no field is treated differently\n");
+    let out = says(
+        state.path(),
+        &[
+            "diff", "--json", "--vendor", "mixpanel", "default", "strict",
+        ],
+        1,
+    );
+    let out: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let rows = out["differences"].as_array().unwrap();
+    let of = |field: &str| {
+        rows.iter()
+            .find(|row| row["field"] == field)
+            .unwrap_or(&serde_json::Value::Null)
+    };
+    assert_eq!(of("*.$current_url")["new"], "drop");
+    assert_eq!(
+        of("event"),
+        &serde_json::Value::Null,
+        "the protocol is kept by both"
+    );
+    assert!(
+        rows.iter()
+            .any(|row| row["vendor"] == "*" && row["category"] == "user.telemetry")
+    );
+}
+
+#[test]
+fn a_policy_with_a_cost_says_so() {
+    let state = tempfile::tempdir().unwrap();
+    let out = says(state.path(), &["check", "--policy", "cnil"], 0);
+    assert!(
+        out.contains("WHAT IT COSTS") && out.contains("measure 3: no referrers"),
+        "{out}"
+    );
+    let file = state.path().join("p.toml");
+    let text = "version = 1\n[[rule]]\nname = \"g\"\nfield = [\"properties.gender\"]\naction = \"hash\"\n\
+        [[rule]]\nname = \"c\"\ncategory = [\"user.childrens\"]\nwhen = { country = [\"DE\"] }\naction = \"drop\"\n";
+    std::fs::write(&file, text).unwrap();
+    let out = says(
+        state.path(),
+        &["check", "--json", "--policy", file.to_str().unwrap()],
+        0,
+    );
+    assert!(
+        out.contains("so few values") && out.contains("asks for the country"),
+        "{out}"
+    );
+}

@@ -121,10 +121,8 @@ mod tests {
         let mut cx = Context::new(None, &keys);
         cx.person = person.map(|offset| Person { sample: 0, offset });
         let mut out = String::new();
-        match (Shift { days }).apply(value, &cx, &mut out) {
-            Effect::Text | Effect::Number => Some(out),
-            _ => None,
-        }
+        let effect = (Shift { days }).apply(value, &cx, &mut out);
+        matches!(effect, Effect::Text | Effect::Number).then_some(out)
     }
 
     #[test]

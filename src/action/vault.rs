@@ -115,9 +115,13 @@ impl Pseudonymizer {
         String::from_utf8(plain).ok()
     }
 
-    /// The person whom an id stands for; all spellings of one id are one person.
+    /// The person whom an id stands for; all spellings of one id are one person. `None`: an id that
+    /// the vendor gives to nobody.
     #[must_use]
-    pub fn person(&self, id: &str) -> Person {
+    pub fn person(&self, id: &str) -> Option<Person> {
+        if self.is_nobody(id) {
+            return None;
+        }
         let rest = (self.prefixes.iter())
             .find_map(|prefix| id.strip_prefix(&**prefix).filter(|rest| !rest.is_empty()));
         let id = rest.unwrap_or(id);
@@ -129,10 +133,10 @@ impl Pseudonymizer {
             let bytes = bytes.get(range).and_then(|part| part.try_into().ok());
             u64::from_be_bytes(bytes.unwrap_or_default())
         };
-        Person {
+        Some(Person {
             sample: word(0..8),
             offset: word(8..16),
-        }
+        })
     }
 }
 

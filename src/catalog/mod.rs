@@ -56,7 +56,7 @@ pub struct Vendor {
     /// Lists whose elements are told by their position: what goes leaves a placeholder.
     pub positional: Box<[Selector]>,
     /// Such lists with names for their positions.
-    pub tuples: Box<[(Selector, Box<[Box<str>]>)]>,
+    pub tuples: Box<[Tuple]>,
     /// Members that must be there: what goes from them leaves a placeholder.
     pub required: Box<[Selector]>,
     /// Whether texts of its events quote what stands in other fields: names and ids that rules take
@@ -87,6 +87,9 @@ pub struct Unfold {
     /// Its layers, from the outside in.
     pub layers: Box<[Layer]>,
 }
+
+/// Where a list stands whose positions have names, and the names.
+pub type Tuple = (Selector, Box<[Box<str>]>);
 
 /// What a catalog knows about a field.
 #[derive(Debug, Clone)]

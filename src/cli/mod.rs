@@ -18,6 +18,7 @@ mod detect;
 mod diff;
 mod explain;
 mod healthcheck;
+mod init;
 mod keys;
 mod notify;
 mod output;
@@ -25,6 +26,7 @@ mod pseudonym;
 pub mod render;
 mod reveal;
 pub mod run;
+mod schema;
 mod scrub;
 mod setup;
 mod test;
@@ -96,6 +98,10 @@ enum Command {
     Scrub(scrub::Scrub),
     /// Show which fields of which vendors two policies treat differently
     Diff(diff::Diff),
+    /// Write a configuration, a policy and its tests to begin with
+    Init(init::Init),
+    /// Print the JSON Schema of a file, for editors
+    Schema(schema::Schema),
     /// Run the tests beside a policy: what must leave, and what never may
     Test(test::Test),
     /// Read `{"id","path","value"}` lines and print the entities and category of each
@@ -133,6 +139,8 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::main(&args),
         Command::Scrub(args) => scrub::main(&args),
         Command::Diff(args) => diff::main(&args),
+        Command::Init(args) => init::main(&args),
+        Command::Schema(args) => schema::main(&args),
         Command::Test(args) => test::main(&args),
         Command::Detect(args) => detect::main(&args),
         Command::Vendors(args) => vendors::main(&args),

@@ -75,7 +75,6 @@ fn core(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
         .or_else(|| suffix_first(words, i))
 }
 
-#[expect(clippy::too_many_lines, reason = "one case after the other")]
 fn addresses_in(text: &str, part: std::ops::Range<usize>, found: &mut Vec<Found>) {
     let words = words(text, part);
     let mut i = 0;

@@ -43,8 +43,11 @@ pub struct Rotation {
     /// When the next epoch begins; seconds since 1970.
     pub next: AtomicI64,
     /// Gives the engine the key of the present epoch; answers when the next one begins.
-    pub renew: Box<dyn Fn(&Scrubber) -> Result<i64, BoxError> + Send + Sync>,
+    pub renew: Renew,
 }
+
+/// See [`Rotation::renew`].
+pub type Renew = Box<dyn Fn(&Scrubber) -> Result<i64, BoxError> + Send + Sync>;
 
 impl Generation {
     /// Names the policy by what the engine runs.

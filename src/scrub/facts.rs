@@ -207,8 +207,10 @@ impl Judge<'_, '_> {
     }
 
     fn meet(&self, facts: &mut Facts, rank: usize, id: &str) {
-        if facts.person.is_none() || rank < facts.rank {
-            facts.person = Some(self.pseudonymizer.person(id));
+        if (facts.person.is_none() || rank < facts.rank)
+            && let Some(person) = self.pseudonymizer.person(id)
+        {
+            facts.person = Some(person);
             facts.rank = rank;
         }
     }

@@ -290,9 +290,16 @@ impl Judge<'_, '_> {
                 return Err(DecodeError::new(DecodeErrorKind::Shape, "json", at).into());
             }
             Kind::Object | Kind::Array => {
-                let rule = self
-                    .paths
-                    .container_rule(self.plan, path, self.class, &self.mask);
+                // Selectors are relative to the event: none speaks about a batch's element as such.
+                let event = node.kind == Kind::Object
+                    && !frame.object
+                    && self.is_event(roots, frame.depth, true);
+                let rule = match event {
+                    true => NO_RULE,
+                    false => self
+                        .paths
+                        .container_rule(self.plan, path, self.class, &self.mask),
+                };
                 let action = self.plan.action(rule);
                 if rule == NO_RULE || !action.takes_containers() {
                     let place = Place {
