@@ -47,7 +47,7 @@ pub struct Rotation {
 }
 
 /// See [`Rotation::renew`].
-pub type Renew = Box<dyn Fn(&Scrubber) -> Result<i64, BoxError> + Send + Sync>;
+pub(super) type Renew = Box<dyn Fn(&Scrubber) -> Result<i64, BoxError> + Send + Sync>;
 
 impl Generation {
     /// Names the policy by what the engine runs.
