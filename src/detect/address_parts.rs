@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::address::words;
+use super::address_core::words;
 use super::address_words::{OPENER, may_open};
 use super::block::{Block, WIDTH, low};
 use super::bytes::{at, before, skip};

@@ -5,6 +5,7 @@
 //! are bytes. This layer knows no policy and no document.
 
 mod address;
+mod address_core;
 mod address_parts;
 mod address_words;
 mod block;
@@ -15,6 +16,7 @@ mod fold;
 mod geo;
 mod iban;
 pub mod jsonl;
+mod name_words;
 pub mod names;
 mod natid;
 mod natid_checks;
@@ -26,6 +28,7 @@ mod prefilter;
 mod scan;
 mod secret;
 mod secret_shapes;
+mod secret_values;
 mod url;
 
 pub(crate) use block::run;
