@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::{Document, Table, show, verdict};
+use crate::selector::Selector;
 
 use super::endpoint::{check_clashes, join, read_defaults, read_endpoint, warn_unused_defaults};
 use super::fields::{read_fields, with_below};
@@ -60,6 +61,9 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
     let guide = read_guide(&t, d);
     let project = selectors(&t.str_list("project", d), d);
     let positional = selectors(&t.str_list("positional", d), d);
+    let tuples = t
+        .table("tuples", d)
+        .map_or_else(Vec::new, |t| read_tuples(&t, d));
     let quotes = t.bool("quotes", d).is_some_and(|v| v.value);
     let forward_param = t.str("forward_param", d).map(|v| v.value.into());
     let mut included = read_includes(&t, d);
@@ -95,6 +99,7 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
         fields,
         project,
         positional,
+        tuples: tuples.into(),
         quotes,
         forward_param,
         endpoints: endpoints.map(|(_, endpoint)| endpoint).collect(),
@@ -118,6 +123,17 @@ pub(super) fn read_shared(t: &Table<'_>, d: &mut Diagnostics) -> Shared {
             .map(|v| read_pairs(&v, d))
             .unwrap_or_default(),
     }
+}
+
+/// `tuples = { "items[]" = ["sku", "name"] }`: lists, and what stands at each place in them.
+fn read_tuples(t: &Table<'_>, d: &mut Diagnostics) -> Vec<(Selector, Box<[Box<str>]>)> {
+    let entries = t.entries().into_iter();
+    entries
+        .filter_map(|(list, names)| {
+            let names = boxes(&names.str_list(d));
+            Some((words::selector(&list, d)?, names))
+        })
+        .collect()
 }
 
 /// What endpoints name: `[formats.form]`, `[params.data]`.

@@ -46,6 +46,8 @@ pub struct Vendor {
     pub project: Box<[Selector]>,
     /// Lists whose elements are told by their position: what goes leaves a placeholder.
     pub positional: Box<[Selector]>,
+    /// Such lists with names for their positions.
+    pub tuples: Box<[(Selector, Box<[Box<str>]>)]>,
     /// Whether texts of its events quote what stands in other fields: names and ids that rules take
     /// away are then looked for in the rest of the document.
     pub quotes: bool,

@@ -243,7 +243,7 @@ mod tests {
     use std::sync::Arc;
 
     use crate::catalog::{Found, load};
-    use crate::codec::{checksum, lz64};
+    use crate::codec::{checksum, form, lz64};
     use crate::policy::CompiledPolicy;
     use crate::scrub::{RawRequest, Scratch, Scrubber, Verdict};
     use crate::sensitive::{SecretKey, SecretText};
@@ -252,6 +252,7 @@ mod tests {
         name = "acme"
         title = "Acme"
         upstream = "https://in.acme.example"
+        tuples = { "$query.more.items[]" = ["sku", "mail"] }
         formats.lines = { types = ["text/plain", ""], layers = ["lines"] }
         formats.mixed = { types = ["*"], layers = ["json|query"] }
         formats.turned = { types = ["*"], layers = ["gzip?", "base64r?", "json"] }
@@ -302,7 +303,7 @@ mod tests {
         params = ["ctx"]
         [fields]
         plain = ["$query.en", "$query.z", "$path.env"]
-        "user.contact.email" = ["$query.mail", "mail", "$path.ctx.mail", "$query.more.mail", "$query.deep.mail", "$query.k1.box"]
+        "user.contact.email" = ["$query.mail", "mail", "$path.ctx.mail", "$query.more.mail", "$query.more.items[].mail", "$query.deep.mail", "$query.k1.box"]
         "user.unique_id" = ["$query._id"]
     "#;
 
@@ -423,6 +424,21 @@ mod tests {
         assert_eq!(
             leaves("/lines?more=%7B%22mail%22:%22b%22,%22a%22:1%7D", ""),
             "/lines?more=%7B%22a%22%3A1%7D x-quiet=*"
+        );
+    }
+
+    #[test]
+    fn positions_have_names() {
+        let more = |text: &str| format!("/lines?more={}", text.replace('"', "%22"));
+        let (came, left) = (
+            r#"{"items":[["1","b",["c"]],["2"],[]],"mail":"x"}"#,
+            r#"{"items":[["1","[removed]",["c"]],["2"],[]]}"#,
+        );
+        let mut want = String::new();
+        form::encode(left, &mut want);
+        assert_eq!(
+            leaves(&more(came), ""),
+            format!("/lines?more={want} x-quiet=*")
         );
     }
 

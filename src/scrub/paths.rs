@@ -76,6 +76,8 @@ pub(super) struct PathNode {
     pub(super) issued: bool,
     /// Of a list: what goes from it leaves a placeholder.
     pub(super) positional: bool,
+    /// Names of a list's positions: index into the vendor's tuples.
+    pub(super) tuple: Option<u16>,
     /// A forced value: index into the endpoint's sets.
     pub(super) set: Option<u16>,
     pub(super) project: bool,
@@ -312,6 +314,10 @@ impl Paths {
                 Watch::Set(set) => node.set = node.set.or(Some(*set)),
                 Watch::Project => node.project = true,
                 Watch::Positional => node.positional = true,
+                Watch::Tuple(at) => {
+                    node.positional = true;
+                    node.tuple = node.tuple.or(Some(*at));
+                }
             }
         }
         node.by_field.sort_unstable();
@@ -513,6 +519,7 @@ impl PathNode {
             protocol: false,
             issued: false,
             positional: false,
+            tuple: None,
             set: None,
             project: false,
             adds: SmallVec::new(),

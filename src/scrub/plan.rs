@@ -34,6 +34,8 @@ pub(super) enum Watch {
     Project,
     /// A list whose elements are told by their position.
     Positional,
+    /// Such a list with names for its positions: index into the vendor's tuples.
+    Tuple(u16),
 }
 
 /// See the module.
@@ -105,6 +107,11 @@ impl Plan {
         for (at, set) in place.sets.iter().enumerate() {
             if let Ok(at) = u16::try_from(at) {
                 self.watched.push((Watch::Set(at), set.field.clone()));
+            }
+        }
+        for (at, (selector, _)) in self.vendor.tuples.iter().enumerate() {
+            if let Ok(at) = u16::try_from(at) {
+                self.watched.push((Watch::Tuple(at), selector.clone()));
             }
         }
         for selector in &self.vendor.positional {

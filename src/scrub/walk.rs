@@ -38,6 +38,8 @@ pub(super) struct Frame {
     event: Option<usize>,
     /// Sets of this container that were met.
     met: SmallVec<[u16; 1]>,
+    /// Elements judged so far.
+    position: usize,
 }
 
 /// Where a container stands.
@@ -228,6 +230,7 @@ impl Judge<'_, '_> {
             depth: place.depth,
             event,
             met: SmallVec::new(),
+            position: 0,
         }))
     }
 
@@ -392,6 +395,22 @@ impl Judge<'_, '_> {
         true
     }
 
+    /// The path of the element at the cursor: by its position's name where the catalog gives one.
+    fn element_path(&mut self, frame: &mut Frame) -> NodeId {
+        let plan = self.plan;
+        let position = frame.position;
+        frame.position += 1;
+        let tuple = self.paths.get(frame.path).tuple;
+        let names = tuple.and_then(|at| plan.vendor.tuples.get(usize::from(at)));
+        match names.and_then(|(_, names)| names.get(position)) {
+            Some(name) => {
+                frame.last = self.paths.child(plan, frame.path, frame.last, name);
+                frame.last
+            }
+            None => self.paths.item(plan, frame.path),
+        }
+    }
+
     /// Judges the next child of a container.
     fn child(
         &mut self,
@@ -405,8 +424,7 @@ impl Judge<'_, '_> {
             let path = self.member_path(text, tape, edits, frame)?;
             (path, first + 1, self.roots_below(frame, path))
         } else {
-            let path = self.paths.item(self.plan, frame.path);
-            (path, first, frame.roots)
+            (self.element_path(frame), first, frame.roots)
         };
         let Some(node) = tape.node(value).copied() else {
             return Ok(Next::Done);
