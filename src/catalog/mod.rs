@@ -47,7 +47,7 @@ pub struct Vendor {
     /// Lists whose elements are told by their position: what goes leaves a placeholder.
     pub positional: Box<[Selector]>,
     /// Such lists with names for their positions.
-    pub tuples: Box<[(Selector, Box<[Box<str>]>)]>,
+    pub tuples: Box<[Tuple]>,
     /// Whether texts of its events quote what stands in other fields: names and ids that rules take
     /// away are then looked for in the rest of the document.
     pub quotes: bool,
@@ -279,6 +279,15 @@ pub struct EventRoot {
     pub items: bool,
     /// `[]?`: an element that is a string is a query string; keys are `$query.<name>` either way.
     pub query: bool,
+}
+
+/// Lists whose elements are told by their position.
+#[derive(Debug, Clone)]
+pub struct Tuple {
+    /// Which lists.
+    pub lists: Selector,
+    /// Under which names their elements are judged.
+    pub names: Box<[Box<str>]>,
 }
 
 /// A parameter that is sent twice.

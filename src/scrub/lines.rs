@@ -8,7 +8,7 @@ use super::engine::{Judge, Level};
 use super::fate::{Fate, Leaf, Stop};
 use super::fields::Unfold;
 use super::paths::{NodeId, ROOT};
-use crate::codec::{DecodeError, DecodeErrorKind, checksum, form};
+use crate::codec::{DecodeError, DecodeErrorKind, form};
 use crate::json::{Edits, Node, escape_into, unescape_into};
 use crate::selector::Step;
 
@@ -186,28 +186,6 @@ impl Judge<'_, '_> {
         Ok(leaf)
     }
 
-    /// Makes the checksum of a changed query string anew, if it has one. Only a right one is: else
-    /// anybody could have any event signed here.
-    fn renew(&mut self, query: &str, out: &mut String) -> Result<(), Stop> {
-        let plan = self.plan;
-        let Some(name) = plan.place().and_then(|place| place.checksum.as_deref()) else {
-            return Ok(());
-        };
-        if !out
-            .split('&')
-            .any(|pair| pair.split('=').next() == Some(name))
-        {
-            return Ok(());
-        }
-        let salt = self
-            .salt
-            .ok_or_else(|| DecodeError::new(DecodeErrorKind::Salt, "query", 0))?;
-        let new = checksum::verify(query, name, salt.expose())
-            .and_then(|how| checksum::renew(out, name, salt.expose(), how));
-        *out = new.ok_or_else(|| DecodeError::new(DecodeErrorKind::Corrupt, "checksum", 0))?;
-        Ok(())
-    }
-
     /// Sends parameters under a second name as well, where that is missing.
     pub(super) fn copy_pairs(&mut self, out: &mut String) -> bool {
         let plan = self.plan;
@@ -326,6 +304,10 @@ mod tests {
         action = { replace = "ID" }
     "#;
 
+    fn salt() -> SecretText {
+        SecretText::new(b"salt".to_vec())
+    }
+
     /// What leaves (target, headers, body), `answered`, or the refusal; and events in and out.
     fn send(target: &str, body: &[u8]) -> (String, u32, u32) {
         send_salted(target, body, true)
@@ -351,7 +333,7 @@ mod tests {
             vec![Arc::new(vendor)],
             &SecretKey::new([7; 32]),
         );
-        let salt = SecretText::new(b"salt".to_vec());
+        let salt = salt();
         let salts = if salted {
             vec![("acme".to_owned(), salt)]
         } else {

@@ -24,6 +24,7 @@ mod plan;
 mod pools;
 mod protobuf;
 mod request;
+mod sums;
 mod target;
 mod text;
 mod unfold;

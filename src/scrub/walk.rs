@@ -402,7 +402,7 @@ impl Judge<'_, '_> {
         frame.position += 1;
         let tuple = self.paths.get(frame.path).tuple;
         let names = tuple.and_then(|at| plan.vendor.tuples.get(usize::from(at)));
-        match names.and_then(|(_, names)| names.get(position)) {
+        match names.and_then(|tuple| tuple.names.get(position)) {
             Some(name) => {
                 frame.last = self.paths.child(plan, frame.path, frame.last, name);
                 frame.last
