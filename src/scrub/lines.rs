@@ -151,6 +151,16 @@ impl Judge<'_, '_> {
         Ok(found)
     }
 
+    /// Whether the events here are query strings, or objects in their place.
+    pub(super) fn is_query_item(&self, roots: u32, depth: usize, element: bool) -> bool {
+        element
+            && self
+                .event_roots()
+                .iter()
+                .enumerate()
+                .any(|(bit, root)| roots >> bit & 1 == 1 && root.query && root.keys.len() == depth)
+    }
+
     /// A string of a JSON document that is a query string and an event. What stands before its `?`
     /// (a collector's address) says nothing to the vendor: only the `?` leaves.
     pub(super) fn query_item(

@@ -212,6 +212,23 @@ impl Paths {
         self.look_up(plan, parent, parent, "", true)
     }
 
+    /// The child for the array element at a position: by its name, where the catalog names the
+    /// positions of such lists.
+    pub(super) fn element(
+        &mut self,
+        plan: &Plan,
+        parent: NodeId,
+        last: NodeId,
+        position: usize,
+    ) -> NodeId {
+        let tuple = self.get(parent).tuple.map(usize::from);
+        let tuple = tuple.and_then(|at| plan.vendor.tuples.get(at));
+        match tuple.and_then(|tuple| tuple.names.get(position)) {
+            Some(name) => self.child(plan, parent, last, name),
+            None => self.item(plan, parent),
+        }
+    }
+
     fn look_up(
         &mut self,
         plan: &Plan,

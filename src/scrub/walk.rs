@@ -240,16 +240,6 @@ impl Judge<'_, '_> {
         })
     }
 
-    /// Whether the events here are query strings, or objects in their place.
-    fn is_query_item(&self, roots: u32, depth: usize, element: bool) -> bool {
-        element
-            && self
-                .event_roots()
-                .iter()
-                .enumerate()
-                .any(|(bit, root)| roots >> bit & 1 == 1 && root.query && root.keys.len() == depth)
-    }
-
     /// Whether a document is what events come in rather than an event: it has the member that leads
     /// to a place of events.
     fn is_envelope(&self, text: &str, tape: &Tape, at: usize, depth: usize) -> bool {
@@ -261,7 +251,7 @@ impl Judge<'_, '_> {
                 .any(|key| tape.member(text, at, key).is_some())
     }
 
-    fn event_roots(&self) -> &[EventRoot] {
+    pub(super) fn event_roots(&self) -> &[EventRoot] {
         if let Some(inside) = &self.inside {
             return &inside.events;
         }
@@ -395,22 +385,6 @@ impl Judge<'_, '_> {
         true
     }
 
-    /// The path of the element at the cursor: by its position's name where the catalog gives one.
-    fn element_path(&mut self, frame: &mut Frame) -> NodeId {
-        let plan = self.plan;
-        let position = frame.position;
-        frame.position += 1;
-        let tuple = self.paths.get(frame.path).tuple;
-        let names = tuple.and_then(|at| plan.vendor.tuples.get(usize::from(at)));
-        match names.and_then(|tuple| tuple.names.get(position)) {
-            Some(name) => {
-                frame.last = self.paths.child(plan, frame.path, frame.last, name);
-                frame.last
-            }
-            None => self.paths.item(plan, frame.path),
-        }
-    }
-
     /// Judges the next child of a container.
     fn child(
         &mut self,
@@ -424,7 +398,11 @@ impl Judge<'_, '_> {
             let path = self.member_path(text, tape, edits, frame)?;
             (path, first + 1, self.roots_below(frame, path))
         } else {
-            (self.element_path(frame), first, frame.roots)
+            frame.last = self
+                .paths
+                .element(self.plan, frame.path, frame.last, frame.position);
+            frame.position += 1;
+            (frame.last, first, frame.roots)
         };
         let Some(node) = tape.node(value).copied() else {
             return Ok(Next::Done);
