@@ -49,6 +49,7 @@ unit() { cargo test --locked --no-fail-fast; }
 end_to_end() {
   cargo build --locked --quiet --bin tamis
   tests/e2e/run.py --tamis "${CARGO_TARGET_DIR:-target}/debug/tamis"
+  tests/e2e/forward/run.py --tamis "${CARGO_TARGET_DIR:-target}/debug/tamis"
 }
 libraries() {
   cargo build --locked --quiet --bin tamis

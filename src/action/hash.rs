@@ -37,8 +37,15 @@ impl Hash {
     /// The pseudonym of a value.
     pub fn apply(&self, value: Value<'_>, cx: &Context<'_>, out: &mut String) -> Effect {
         match value {
+            Value::Text(text) | Value::Number(text) if cx.pseudonymizer.is_nobody(text) => {
+                Effect::Keep
+            }
             Value::Text(text) => {
+                let start = out.len();
                 cx.pseudonymizer.pseudonym(text, self, out);
+                if self.shape == Shape::Keep {
+                    keep_day(text, cx, start, out);
+                }
                 Effect::Text
             }
             Value::Number(number) if self.keeps_numbers() => {
@@ -59,8 +66,36 @@ impl Hash {
     }
 }
 
+/// A session's UUID of version 7 begins with the time at which the session began, and vendors that
+/// reckon with it take no other version: its pseudonym begins with the day.
+fn keep_day(value: &str, cx: &Context<'_>, start: usize, out: &mut String) {
+    const DAY: u64 = 86_400_000;
+    let session = cx
+        .category
+        .is_some_and(|c| c.key() == "user.unique_id.session");
+    let is_v7 = value.len() == 36 && value.as_bytes().get(14) == Some(&b'7');
+    if !session || !is_v7 || out.len() != start + 36 {
+        return;
+    }
+    let digits = |range| value.get(range).unwrap_or_default();
+    let time = u64::from_str_radix(&format!("{}{}", digits(0..8), digits(9..13)), 16);
+    let (Ok(time), Some(tail)) = (time, out.get(start + 15..).map(str::to_owned)) else {
+        return;
+    };
+    let day = format!("{:012x}", time - time % DAY);
+    let (high, low) = day.split_at(8);
+    out.truncate(start);
+    out.push_str(&format!("{high}-{low}-7{tail}"));
+}
+
 /// A fresh random value in the shape.
-pub fn random(shape: Shape, value: Value<'_>, _cx: &Context<'_>, out: &mut String) -> Effect {
+pub fn random(shape: Shape, value: Value<'_>, cx: &Context<'_>, out: &mut String) -> Effect {
+    if let Value::Text(text) | Value::Number(text) = value
+        && cx.pseudonymizer.is_nobody(text)
+    {
+        return Effect::Keep;
+    }
+    let start = out.len();
     let mut stream = Stream::new(random_block);
     let effect = match value {
         Value::Number(_) if keeps_numbers(shape) => {
@@ -73,6 +108,9 @@ pub fn random(shape: Shape, value: Value<'_>, _cx: &Context<'_>, out: &mut Strin
                 ..Hash::default()
             };
             write(&mut stream, Form::of(text), text, &hash, out);
+            if shape == Shape::Keep {
+                keep_day(text, cx, start, out);
+            }
             Effect::Text
         }
         Value::Bool(_) => return Effect::Remove,

@@ -22,6 +22,7 @@ pub struct Pseudonymizer {
     /// The keyed state, cloned for each value: the key schedule is paid once.
     keyed: Hmac<Sha256>,
     prefixes: Box<[Box<str>]>,
+    no_ids: Box<[Box<str>]>,
 }
 
 impl Pseudonymizer {
@@ -43,7 +44,21 @@ impl Pseudonymizer {
         Self {
             keyed: Hmac::<Sha256>::new(&(*key).into()),
             prefixes: prefixes.into(),
+            no_ids: Box::default(),
         }
+    }
+
+    /// With values that stand for nobody and get no pseudonym: it would make one person of all who
+    /// have none.
+    #[must_use]
+    pub fn except(mut self, no_ids: &[Box<str>]) -> Self {
+        self.no_ids = no_ids.into();
+        self
+    }
+
+    /// Whether a value stands for nobody.
+    pub(super) fn is_nobody(&self, value: &str) -> bool {
+        self.no_ids.iter().any(|no| no.eq_ignore_ascii_case(value))
     }
 
     /// Appends the pseudonym of a text.

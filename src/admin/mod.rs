@@ -20,7 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 
-use crate::proxy::Live;
+use crate::proxy::{Live, handed_over};
 use crate::telemetry;
 
 /// Connections at once.
@@ -62,8 +62,15 @@ impl Admin {
         if token.is_none() && !config.listen.ip().is_loopback() {
             return Err(AdminError::Exposed);
         }
-        let listener = TcpListener::bind(config.listen)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", config.listen)))?;
+        let listener = match handed_over("admin").into_iter().next() {
+            Some(handed) if token.is_none() && !handed.local_addr()?.ip().is_loopback() => {
+                return Err(AdminError::Exposed);
+            }
+            Some(handed) => handed,
+            None => TcpListener::bind(config.listen).map_err(|error| {
+                io::Error::new(error.kind(), format!("{}: {error}", config.listen))
+            })?,
+        };
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         telemetry::listening("admin", addr, false);

@@ -17,7 +17,7 @@ use super::load::{Named, Shared};
 use super::pairs::{Pairs, read_pairs};
 use super::words::{boxes, check_word, read_url, selectors};
 use super::{
-    Answer, BodyFormat, Copied, Endpoint, EventRoot, Kind, Locator, ParamFormat, PathPattern,
+    Answer, BodyFormat, Copied, Each, Endpoint, EventRoot, Kind, Locator, ParamFormat, PathPattern,
     PathSegment, Set, words,
 };
 
@@ -406,6 +406,15 @@ fn read_answer(t: Table<'_>, d: &mut Diagnostics) -> Option<Answer> {
     let status = t.int("status", d);
     let content_type = t.str("type", d).map_or("", |v| v.value);
     let body = t.str("body", d).map_or("", |v| v.value);
+    let each = t.table("each", d).and_then(|t| {
+        let key = t.required_str("key", d);
+        let says = t.required_str("says", d);
+        t.finish(d);
+        Some(Each {
+            key: key?.value.into(),
+            says: says?.value.into(),
+        })
+    });
     let span = t.span();
     t.finish(d);
     let code = status.as_ref().map_or(200, |s| s.value);
@@ -418,6 +427,7 @@ fn read_answer(t: Table<'_>, d: &mut Diagnostics) -> Option<Answer> {
         status: u16::try_from(code).ok()?,
         content_type: content_type.into(),
         body: body.into(),
+        each,
     })
 }
 

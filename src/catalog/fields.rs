@@ -7,7 +7,8 @@
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::{Table, Value, show};
 
-use super::{Field, Set, words};
+use super::{EventKind, Field, Set, words};
+use crate::category::DataCategory;
 
 /// A `[fields]` table.
 pub(super) fn read_fields(t: &Table<'_>, d: &mut Diagnostics) -> Box<[Field]> {
@@ -15,7 +16,10 @@ pub(super) fn read_fields(t: &Table<'_>, d: &mut Diagnostics) -> Box<[Field]> {
     for (key, value) in t.entries() {
         let issued = key.value == "issued";
         let protocol = key.value == "protocol" || issued;
-        let category = if protocol || key.value == "plain" {
+        let route = key.value == "routes";
+        let category = if route {
+            DataCategory::parse("user.behavior.browsing_history")
+        } else if protocol || key.value == "plain" {
             None
         } else {
             let Some(category) = words::category(&key, d) else {
@@ -33,6 +37,7 @@ pub(super) fn read_fields(t: &Table<'_>, d: &mut Diagnostics) -> Box<[Field]> {
                     category,
                     protocol,
                     issued,
+                    route,
                 });
                 continue;
             };
@@ -47,6 +52,35 @@ pub(super) fn read_fields(t: &Table<'_>, d: &mut Diagnostics) -> Box<[Field]> {
         }
     }
     fields.into()
+}
+
+/// `[[kind]]`: the fields of events of one kind.
+pub(super) fn read_kinds(t: &Table<'_>, d: &mut Diagnostics) -> Vec<EventKind> {
+    let mut kinds = Vec::new();
+    for t in t.tables("kind", d) {
+        let when = t.required("when", d).and_then(|v| v.table(d));
+        let fields = t.required("fields", d).and_then(|v| v.table(d));
+        let fields = fields.map(|t| read_fields(&t, d));
+        let span = t.span();
+        t.finish(d);
+        let Some(when) = when else {
+            continue;
+        };
+        let entries = when.entries();
+        let [(key, value)] = entries.as_slice() else {
+            let message = "`when` names one member of an event and its text";
+            d.push(Diagnostic::error("bad-kind", message, span));
+            continue;
+        };
+        if let (Some(value), Some(fields)) = (value.str(d), fields) {
+            kinds.push(EventKind {
+                key: key.value.into(),
+                value: value.value.into(),
+                fields,
+            });
+        }
+    }
+    kinds
 }
 
 /// Fields with others after them; what is there already is not said twice.

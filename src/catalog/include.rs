@@ -10,9 +10,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::{Document, Spanned, Table, did_you_mean, show};
 
 use super::endpoint::{KindDefaults, read_defaults, read_endpoint};
-use super::fields::read_fields;
+use super::fields::{read_fields, read_kinds};
 use super::load::{Shared, read_shared};
-use super::{Endpoint, Field};
+use super::{Endpoint, EventKind, Field};
 
 /// The compiled-in sets: file name and text.
 pub const SETS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shared.rs"));
@@ -21,7 +21,8 @@ pub const SETS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shared.rs"
 pub(super) struct Set {
     pub(super) shared: Shared,
     pub(super) defaults: Vec<KindDefaults>,
-    pub(super) endpoints: Vec<(Range<usize>, Endpoint)>,
+    document: Document<'static>,
+    pub(super) kinds: Vec<EventKind>,
     pub(super) fields: Box<[Field]>,
 }
 
@@ -56,25 +57,40 @@ fn find(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Set> {
 }
 
 /// Reads one set.
-pub(super) fn read(file: &str, text: &str) -> (Set, Diagnostics) {
+pub(super) fn read(file: &str, text: &'static str) -> (Set, Diagnostics) {
     let (document, mut d) = Document::parse(file, text);
     let t = document.root();
     let shared = read_shared(&t, &mut d);
     let defaults = read_defaults(&t, &shared, &mut d);
     let fields = t.table("fields", &mut d);
     let fields = fields.map_or_else(Box::default, |t| read_fields(&t, &mut d));
-    let endpoints = t.tables("endpoint", &mut d).into_iter();
-    let endpoints = endpoints
-        .filter_map(|t| read_endpoint(t, &shared, &defaults, &mut d))
-        .collect();
+    let kinds = read_kinds(&t, &mut d);
+    let _ = t.tables("endpoint", &mut d);
     t.finish(&mut d);
     let set = Set {
         shared,
         defaults,
-        endpoints,
+        document,
+        kinds,
         fields,
     };
     (set, d)
+}
+
+impl Set {
+    /// Its endpoints, under the defaults of the vendor that includes them.
+    pub(super) fn endpoints(
+        &self,
+        defaults: &[KindDefaults],
+        d: &mut Diagnostics,
+    ) -> Vec<(Range<usize>, Endpoint)> {
+        let t = self.document.root();
+        let shared = read_shared(&t, d);
+        let endpoints = t.tables("endpoint", d).into_iter();
+        endpoints
+            .filter_map(|t| read_endpoint(t, &shared, defaults, d))
+            .collect()
+    }
 }
 
 fn name(file: &str) -> &str {
@@ -94,8 +110,10 @@ mod tests {
     fn every_set_loads_without_a_finding() {
         assert!(!SETS.is_empty());
         for (file, text) in SETS {
-            let (set, d) = read(file, text);
+            let (set, mut d) = read(file, text);
+            let endpoints = set.endpoints(&set.defaults, &mut d);
             assert!(d.items.is_empty(), "{d}");
+            assert!(endpoints.is_empty() || !set.defaults.is_empty());
             assert!(!set.fields.is_empty(), "{file}");
         }
     }
@@ -114,6 +132,18 @@ mod tests {
         assert_eq!(own.answers[0].status, 202);
         assert!(!own.bodies.is_empty(), "the set's defaults hold for it");
         assert!(vendor.endpoints.len() > 1 && vendor.fields.len() > 1);
+        let text = text.replace(
+            "[fields]",
+            "[defaults.collect]\nanswers = [{ status = 204 }]\n[fields]",
+        );
+        let (vendor, _) = load("acme.toml", &text).unwrap();
+        let crate::catalog::Found::Endpoint(_, set) = vendor.find("POST", "/v1/i") else {
+            panic!("an endpoint of the set");
+        };
+        assert_eq!(
+            set.answers[0].status, 204,
+            "the vendor's defaults hold for the set"
+        );
         assert_eq!(vendor.fields[0].selector.to_string(), "userId");
     }
 

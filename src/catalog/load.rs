@@ -12,13 +12,13 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::{Document, Table, show, verdict};
 
 use super::endpoint::{check_clashes, join, read_defaults, read_endpoint, warn_unused_defaults};
-use super::fields::{read_fields, with_below};
+use super::fields::{read_fields, read_kinds, with_below};
 use super::guide::read_guide;
 use super::include::{Set, read_includes};
 use super::messages::{bind, read_messages};
 use super::pairs::{Pairs, read_pairs};
 use super::words::{boxes, check_word, read_url, selectors};
-use super::{BodyFormat, Layer, ParamFormat, Tuple, Vendor, members, words};
+use super::{BodyFormat, Layer, ParamFormat, Tuple, Unfold, Vendor, members, words};
 
 /// The compiled-in catalogs: file name and text, in the order of their names.
 pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/vendors.rs"));
@@ -58,6 +58,8 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
     }
     let id_prefixes = boxes(&t.str_list("id_prefixes", d));
     let guide = read_guide(&t, d);
+    let no_ids = boxes(&t.str_list("no_ids", d));
+    let unfold = read_unfold(&t, d);
     let project = selectors(&t.str_list("project", d), d);
     let positional = selectors(&t.str_list("positional", d), d);
     let tuples = t
@@ -76,6 +78,8 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
     let fields = fields.map_or_else(Box::default, |t| read_fields(&t, d));
     let below = included.iter().flat_map(|set| set.fields.iter().cloned());
     let fields = with_below(fields, below.collect());
+    let mut kinds = read_kinds(&t, d);
+    kinds.extend(included.iter_mut().flat_map(|set| set.kinds.drain(..)));
     let endpoints: Vec<_> = t
         .tables("endpoint", d)
         .into_iter()
@@ -85,7 +89,9 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
     shared.warn_unused(d);
     warn_unused_defaults(&defaults, d);
     check_clashes(&endpoints, d);
-    let below = included.into_iter().flat_map(|set: Set| set.endpoints);
+    let mut others = Diagnostics::default();
+    let below = |set: &Set| set.endpoints(&defaults, &mut others);
+    let below: Vec<_> = included.iter().flat_map(below).collect();
     let endpoints = endpoints.into_iter().chain(below);
     Some(Vendor {
         name: name?.value.into(),
@@ -95,6 +101,9 @@ fn read_vendor(t: Table<'_>, d: &mut Diagnostics) -> Option<Vendor> {
         hosts: boxes(&hosts),
         id_prefixes,
         guide,
+        no_ids,
+        unfold,
+        kinds: kinds.into(),
         fields,
         project,
         positional,
@@ -204,6 +213,26 @@ fn read_named<T>(
             }
         })
         .collect()
+}
+
+/// `unfold = [{ at = […], layers = […] }]`.
+fn read_unfold(t: &Table<'_>, d: &mut Diagnostics) -> Box<[Unfold]> {
+    let mut all = Vec::new();
+    for t in t.tables("unfold", d) {
+        let at = t.required("at", d).map(|v| selectors(&v.str_list(d), d));
+        let layers = t.required("layers", d);
+        let layers = layers.map(|v| words::layers(&v.str_list(d), v.span(), d));
+        t.finish(d);
+        let (Some(at), Some(layers)) = (at, layers) else {
+            continue;
+        };
+        let each = at.into_iter().map(|selector| Unfold {
+            selector,
+            layers: layers.clone(),
+        });
+        all.extend(each);
+    }
+    all.into()
 }
 
 fn read_format(_: &str, t: &Table<'_>, d: &mut Diagnostics) -> Option<BodyFormat> {

@@ -39,6 +39,13 @@ pub struct Vendor {
     pub id_prefixes: Box<[Box<str>]>,
     /// What the catalog says to people.
     pub guide: Guide,
+    /// Values that stand for nobody where ids stand (`unknown`, `null`): no pseudonym makes a person
+    /// of them.
+    pub no_ids: Box<[Box<str>]>,
+    /// Strings within documents that hold other documents in a way that cannot be guessed.
+    pub unfold: Box<[Unfold]>,
+    /// Fields of events of one kind, looked up before all others.
+    pub kinds: Box<[EventKind]>,
     /// Category and protection of fields, for every endpoint; see [`Vendor::field`].
     pub fields: Box<[Field]>,
     /// Where the project token or write key stands; `$query.token`, `properties.token`,
@@ -57,6 +64,26 @@ pub struct Vendor {
     pub endpoints: Box<[Endpoint]>,
 }
 
+/// What is known of events whose member `key` is the text `value`.
+#[derive(Debug, Clone)]
+pub struct EventKind {
+    /// A member of the event: `type`.
+    pub key: Box<str>,
+    /// Its text: `page`.
+    pub value: Box<str>,
+    /// Category and protection of its fields.
+    pub fields: Box<[Field]>,
+}
+
+/// A string within a document that holds another document.
+#[derive(Debug, Clone)]
+pub struct Unfold {
+    /// Where.
+    pub selector: Selector,
+    /// Its layers, from the outside in.
+    pub layers: Box<[Layer]>,
+}
+
 /// What a catalog knows about a field.
 #[derive(Debug, Clone)]
 pub struct Field {
@@ -69,6 +96,9 @@ pub struct Field {
     /// Given out by the vendor (a project's number, a public key): a value of such a form is not
     /// scanned.
     pub issued: bool,
+    /// A route's name: a URL or path, with or without a method, is judged by the category; anything
+    /// else is a name in the program.
+    pub route: bool,
 }
 
 /// Method + path at a vendor.
@@ -206,6 +236,10 @@ pub enum Layer {
     JsonOrQuery,
     /// A protobuf message, judged as the JSON that its schema makes of it.
     Protobuf(MessageType),
+    /// Characters up to U+00FF that stand for bytes.
+    Latin1,
+    /// A text that is one leaf.
+    Text,
     /// JSON.
     Json,
     /// JSON documents, one a line.
@@ -324,6 +358,17 @@ pub struct Answer {
     pub content_type: Box<str>,
     /// Body.
     pub body: Box<str>,
+    /// What the body says of each event of the request; `None`: nothing.
+    pub each: Option<Each>,
+}
+
+/// What an answer says of each event.
+#[derive(Debug, Clone)]
+pub struct Each {
+    /// The event's member that names it; used where it is a UUID.
+    pub key: Box<str>,
+    /// What stands after the name and a colon, for each event, in place of `…` in the body.
+    pub says: Box<str>,
 }
 
 /// What a method and path lead to.

@@ -23,6 +23,8 @@ const LAYERS: &[&str] = &[
     "percent?",
     "base64r?",
     "lz64?",
+    "latin1",
+    "text",
     "json",
     "ndjson",
     "json|ndjson",
@@ -115,6 +117,8 @@ fn layer(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Layer> {
         "inflate?" => Layer::SniffZlib,
         "base64" => Layer::Base64,
         "base64?" => Layer::MaybeBase64,
+        "latin1" => Layer::Latin1,
+        "text" => Layer::Text,
         "json" => Layer::Json,
         "ndjson" => Layer::Ndjson,
         "json|ndjson" => Layer::JsonOrNdjson,
@@ -182,6 +186,7 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
         | Layer::Lines
         | Layer::JsonOrQuery
         | Layer::Protobuf(_)
+        | Layer::Text
         | Layer::Envelope(_)
         | Layer::Multipart(_) => true,
         Layer::SniffGzip
@@ -192,6 +197,7 @@ fn bad_order(layers: &[Layer]) -> Option<&'static str> {
         | Layer::Base64Url
         | Layer::MaybeReversed
         | Layer::MaybePercent
+        | Layer::Latin1
         | Layer::MaybeLz64 => false,
     };
     let Some((last, outer)) = layers.split_last() else {
@@ -305,7 +311,7 @@ pub(super) fn category(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Data
     if found.is_none() {
         let near = nearest(word.value, DataCategory::all().map(DataCategory::key));
         let help = near.map_or_else(
-            || "write a key of the taxonomy, `protocol`, `issued` or `plain`".to_owned(),
+            || "write a key of the taxonomy, `protocol`, `issued`, `routes` or `plain`".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
         d.push(

@@ -18,6 +18,7 @@ mod detect;
 mod explain;
 mod healthcheck;
 mod keys;
+mod notify;
 mod output;
 mod pseudonym;
 pub mod render;

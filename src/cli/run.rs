@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::notify;
 use crate::admin::Admin;
 use crate::proxy::{Generation, Handle, Live, Loader, Server, Stamps};
 use crate::telemetry;
@@ -34,6 +35,7 @@ pub fn run(first: Generation, loader: Loader) -> anyhow::Result<()> {
         let admin = Admin::bind(&live)?;
         let gateway = Server::start(&live, 0).context("gateway listener")?;
         summary(&live);
+        notify::say("READY=1");
         let admin_end = CancellationToken::new();
         let admin = tokio::task::spawn(admin.serve(admin_end.clone()));
         let mut stamps = Stamps::of(&live.current().generation.config);
@@ -59,6 +61,7 @@ pub fn run(first: Generation, loader: Loader) -> anyhow::Result<()> {
             let _ = tokio::task::spawn_blocking(move || reloading.reload(cause)).await;
             stamps = before.carried_to(&live.current().generation.config);
         }
+        notify::say("STOPPING=1");
         tokio::select! {
             () = drain(&live, gateway) => {}
             _ = terminate.recv() => {}

@@ -23,6 +23,8 @@ For each vendor: how its client libraries are pointed at Tamis, which paths pass
 
 Fields that are not listed here are yours: they are found by their name or their value, in every language and at every depth, and are treated by the same rules. Order, invoice and cart numbers leave as pseudonyms wherever they stand. `tamis explain` shows it for a request of your own.
 
+Kinds of paths: `collect` takes telemetry; `query` gives the library the live answer that it needs (flags, settings), and what it sends is judged in the same way; `asset` hands out the vendor's scripts; `replay` takes session recordings, which are answered and not sent.
+
 A field is written as a place: `a.b` a key of a key, `*` any one step, `**` any number of steps, `[]` an element of a list, `$query`, `$form`, `$path`, `$header` and `$client` what stands outside of the body.
 ";
 
@@ -87,6 +89,7 @@ fn section(out: &mut String, vendor: &Vendor, policy: &CompiledPolicy) {
             ),
         );
     }
+    forced(out, vendor);
     sentences(out, "What degrades", &vendor.guide.degrades);
     sentences(out, "Limits", &vendor.guide.limits);
 }
@@ -106,6 +109,28 @@ fn sdks(out: &mut String, guide: &Guide) {
         } else {
             line(out, &format!("- {}: {}", sdk.name, code(&sdk.line)));
         }
+    }
+}
+
+/// Values that leave whatever the policy says, and what is taken out.
+fn forced(out: &mut String, vendor: &Vendor) {
+    let mut all: Vec<String> = Vec::new();
+    for set in vendor.endpoints.iter().flat_map(|e| e.sets.iter()) {
+        let place = code(&set.field.to_string());
+        let text = match &set.value {
+            Some(value) if set.add => format!("{place} is {}", code(value)),
+            Some(value) => format!("{place}, where it is sent, is {}", code(value)),
+            None => format!("{place} is taken out"),
+        };
+        if !all.contains(&text) {
+            all.push(text);
+        }
+    }
+    if !all.is_empty() {
+        line(
+            out,
+            &format!("\nForced, whatever the policy says: {}.", all.join("; ")),
+        );
     }
 }
 

@@ -129,6 +129,25 @@ pub fn upstream(text: &str) -> Result<String, Wrong> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
+/// `http://proxy.example:3128`, perhaps with a user name and a password.
+///
+/// # Errors
+/// When it is no such URL.
+pub fn egress_proxy(text: &str) -> Result<String, Wrong> {
+    let rest = text.strip_prefix("http://").unwrap_or("");
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let port = host.rsplit_once(':').map_or("", |(_, port)| port);
+    if authority(host) && port.parse::<u16>().is_ok() && rest.bytes().all(|b| b.is_ascii_graphic())
+    {
+        return Ok(text.to_owned());
+    }
+    wrong(
+        "expected the URL of an HTTP proxy, with its port",
+        "write for instance `http://proxy.example:3128`",
+    )
+}
+
 /// `VENDOR=URL`, as `--upstream` takes it.
 ///
 /// # Errors

@@ -181,6 +181,7 @@ fn limits(table: Table<'_>, into: &mut Limits, d: &mut Diagnostics) {
         }
     };
     set_size("body", LARGEST_BODY, &mut into.body);
+    set_size("memory", 1 << 40, &mut into.memory);
     set_size("head", 1 << 20, &mut into.head);
     set_size("target", 1 << 20, &mut into.target);
     let mut set_count = |key, most, into: &mut usize| {
@@ -189,7 +190,15 @@ fn limits(table: Table<'_>, into: &mut Limits, d: &mut Diagnostics) {
         }
     };
     set_count("connections", 1_000_000, &mut into.connections);
+    set_count(
+        "client_connections",
+        1_000_000,
+        &mut into.client_connections,
+    );
+    set_count("upstream_requests", 1_000_000, &mut into.upstream_requests);
     set_count("headers", 1000, &mut into.headers);
+    into.client_rate = count(&table, "client_rate", 1_000_000, d);
+    into.client_burst = count(&table, "client_burst", 1_000_000, d);
     let mut set_time = |key, into: &mut Duration| {
         if let Some(time) = time(&table, key, d) {
             *into = time;
@@ -205,6 +214,8 @@ fn limits(table: Table<'_>, into: &mut Limits, d: &mut Diagnostics) {
 
 fn upstream(table: Table<'_>, into: &mut Upstream, d: &mut Diagnostics) {
     into.ca_file = path(&table, "ca_file", d);
+    let proxy = table.str("proxy", d);
+    into.proxy = proxy.and_then(|word| read_one(&word, address::egress_proxy, d));
     table.finish(d);
 }
 

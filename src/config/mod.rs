@@ -86,6 +86,16 @@ pub struct Limits {
     pub body: usize,
     /// Connections in all.
     pub connections: usize,
+    /// Connections of one client.
+    pub client_connections: usize,
+    /// Requests of one client for each second; `None`: any number.
+    pub client_rate: Option<usize>,
+    /// Requests of one client at once; `None`: as many as `client_rate`.
+    pub client_burst: Option<usize>,
+    /// Requests to one upstream at a time.
+    pub upstream_requests: usize,
+    /// Bytes of bodies in flight, over all connections.
+    pub memory: usize,
     /// From the accept (or the last answer's end, once a byte has come) to a complete head.
     pub header_timeout: Duration,
     /// For a whole body.
@@ -109,6 +119,8 @@ pub struct Limits {
 pub struct Upstream {
     /// Trusted besides the system's roots.
     pub ca_file: Option<PathBuf>,
+    /// `http://[user:password@]host:port`: a proxy of one's own through which vendors are reached.
+    pub proxy: Option<String>,
 }
 
 /// `[[route]]`.
@@ -133,6 +145,11 @@ impl Default for Limits {
         Self {
             body: 10 << 20,
             connections: 10_000,
+            client_connections: 5000,
+            client_rate: None,
+            client_burst: None,
+            upstream_requests: 4096,
+            memory: 512 << 20,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             upstream_timeout: Duration::from_secs(30),

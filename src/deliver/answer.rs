@@ -212,6 +212,25 @@ fn garbled(bad: Bad) -> DeliverError {
     }
 }
 
+/// Reads any bytes as an answer's head: what the fuzz target `head` calls.
+///
+/// # Panics
+/// When a promise of the grammar does not hold.
+pub fn check(data: &[u8]) {
+    let (mut scanner, mut buf) = (Scanner::default(), data.to_vec());
+    let Ok(Some(len)) = scanner.advance(&buf) else {
+        return;
+    };
+    if let Ok(head) = parse(&mut buf, scanner.first_line.unwrap_or(0), len) {
+        assert!((100..600).contains(&head.status) && head.len == len && len <= data.len());
+        for (name, value) in &head.fields {
+            assert!(grammar::is_token(grammar::text(&buf, *name)));
+            let value = grammar::bytes(&buf, *value);
+            assert!(!value.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)));
+        }
+    }
+}
+
 /// Reads `HTTP/1.1 200 OK` and the fields.
 fn parse(buf: &mut [u8], first: usize, len: usize) -> Result<Head, DeliverError> {
     let line = buf.get(..first).unwrap_or(&[]);

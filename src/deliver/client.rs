@@ -25,6 +25,8 @@ pub struct Limits {
     pub timeout: Duration,
     /// Bytes of an answer's body.
     pub body: usize,
+    /// Requests to one upstream at a time.
+    pub concurrency: u32,
 }
 
 /// A pool and the way to fill it. One for each worker.
@@ -48,6 +50,22 @@ impl Client {
 
     /// Sends a clean request to a target (its own, or its own at the upstream) and answers with the vendor's whole answer.
     pub async fn send(
+        &self,
+        clean: &CleanRequest,
+        (upstream, target): (&Upstream, &str),
+        egress: &Arc<Egress>,
+        limits: Limits,
+        allow: &(dyn Fn(&str) -> bool + Sync),
+    ) -> Result<Answer, DeliverError> {
+        let pass = upstream.origin.health.enter(limits.concurrency)?;
+        let result = self
+            .exchange(clean, (upstream, target), egress, limits, allow)
+            .await;
+        pass.note(&result);
+        result
+    }
+
+    async fn exchange(
         &self,
         clean: &CleanRequest,
         (upstream, target): (&Upstream, &str),

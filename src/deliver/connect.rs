@@ -4,12 +4,14 @@
 //! The way is hyper-rustls over hyper-util's TCP connector: the race between the address families
 //! and the lookup off the event loop are theirs. Names are looked up anew for each connection.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
 use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 
@@ -27,6 +29,40 @@ pub struct Egress {
     pub tls: Arc<rustls::ClientConfig>,
     /// For hosts that a client chose.
     pub guard: Guard,
+    /// A proxy of one's own, through which all but this machine's upstreams are reached.
+    pub proxy: Option<EgressProxy>,
+}
+
+/// A proxy of one's own.
+#[derive(Clone)]
+pub struct EgressProxy {
+    uri: Uri,
+    credentials: Option<HeaderValue>,
+}
+
+impl EgressProxy {
+    /// Reads `http://[user:password@]host:port`.
+    #[must_use]
+    pub fn parse(url: &str) -> Option<Self> {
+        let rest = url.strip_prefix("http://")?.trim_end_matches('/');
+        let (user, host) = match rest.rsplit_once('@') {
+            Some((user, host)) => (Some(user), host),
+            None => (None, rest),
+        };
+        let credentials = match user {
+            None => None,
+            Some(user) => {
+                let coded = base64_simd::STANDARD.encode_to_string(user);
+                let mut value = HeaderValue::try_from(format!("Basic {coded}")).ok()?;
+                value.set_sensitive(true);
+                Some(value)
+            }
+        };
+        Some(Self {
+            uri: Uri::try_from(format!("http://{host}/")).ok()?,
+            credentials,
+        })
+    }
 }
 
 type Https = HttpsConnector<HttpConnector<Resolver>>;
@@ -36,6 +72,8 @@ type Https = HttpsConnector<HttpConnector<Resolver>>;
 pub(crate) struct Connector(Arc<Ways>);
 
 struct Ways {
+    /// Through a proxy of one's own.
+    proxied: Option<HttpsConnector<Tunnel<HttpConnector<Resolver>>>>,
     /// For hosts that the operator or a catalog chose, and for those that a client chose.
     https: [Https; 2],
     egress: Arc<Egress>,
@@ -43,13 +81,22 @@ struct Ways {
 
 impl Connector {
     pub(crate) fn new(egress: &Arc<Egress>) -> Self {
-        let https = |guard| {
+        let tcp = |guard| {
             let mut tcp = HttpConnector::new_with_resolver(Resolver { guard });
             tcp.enforce_http(false);
             tcp.set_nodelay(true);
-            HttpsConnector::from((tcp, Arc::clone(&egress.tls)))
+            tcp
         };
+        let https = |guard| HttpsConnector::from((tcp(guard), Arc::clone(&egress.tls)));
+        let proxied = egress.proxy.as_ref().map(|proxy| {
+            let mut tunnel = Tunnel::new(proxy.uri.clone(), tcp(None));
+            if let Some(credentials) = &proxy.credentials {
+                tunnel = tunnel.with_auth(credentials.clone());
+            }
+            HttpsConnector::from((tunnel, Arc::clone(&egress.tls)))
+        });
         Self(Arc::new(Ways {
+            proxied,
             https: [https(None), https(Some(egress.guard.clone()))],
             egress: Arc::clone(egress),
         }))
@@ -68,11 +115,14 @@ impl Connector {
     ) -> Result<Stream, DeliverError> {
         let uri = uri(origin)?;
         let [free, guarded] = &self.0.https;
-        let mut https = if origin.guarded { guarded } else { free }.clone();
         let deadline = Instant::now() + limit.min(LONGEST);
         let made = timeout_at(deadline, async {
-            std::future::poll_fn(|cx| https.poll_ready(cx)).await?;
-            https.call(uri).await
+            match &self.0.proxied {
+                Some(proxied) if !is_local(&origin.host) => dial(proxied.clone(), uri).await,
+                Some(_) | None => {
+                    dial(if origin.guarded { guarded } else { free }.clone(), uri).await
+                }
+            }
         });
         match made.await.map_err(|_| DeliverError::Timeout)? {
             Ok(MaybeHttpsStream::Http(tcp)) => Ok(Stream::Plain(tcp.into_inner())),
@@ -82,6 +132,16 @@ impl Connector {
             Err(_) => Err(DeliverError::Unreachable),
         }
     }
+}
+
+async fn dial<S: Service<Uri>>(mut way: S, uri: Uri) -> Result<S::Response, S::Error> {
+    std::future::poll_fn(|cx| way.poll_ready(cx)).await?;
+    way.call(uri).await
+}
+
+/// Upstreams on this machine are not reached through a proxy elsewhere.
+fn is_local(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn uri(origin: &Origin) -> Result<Uri, DeliverError> {
@@ -102,6 +162,7 @@ mod tests {
         Arc::new(Egress {
             tls,
             guard: Guard::default(),
+            proxy: None,
         })
     }
 

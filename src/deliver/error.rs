@@ -24,6 +24,12 @@ pub enum DeliverError {
     /// The answer is a redirect, which is neither followed nor handed on.
     #[error("the upstream answered with a redirect")]
     Redirect,
+    /// It could not be reached many times in a row, and is left alone for a while.
+    #[error("the upstream could not be reached and is left alone for a moment")]
+    Open,
+    /// Too many requests to it are under way.
+    #[error("too many requests to the upstream are under way")]
+    Busy,
     /// The clean request cannot be written as HTTP/1.1.
     #[error("the request cannot be written")]
     Request,
@@ -38,6 +44,7 @@ impl DeliverError {
     pub fn status(self) -> u16 {
         match self {
             Self::Timeout => 504,
+            Self::Open | Self::Busy => 503,
             Self::Unreachable
             | Self::Tls
             | Self::Cut
@@ -59,6 +66,8 @@ impl DeliverError {
             Self::Garbled => "garbled",
             Self::TooLarge => "too_large",
             Self::Redirect => "redirect",
+            Self::Open => "open",
+            Self::Busy => "busy",
             Self::Request => "request",
             Self::Upstream => "upstream",
         }

@@ -10,13 +10,15 @@ mod connect;
 mod error;
 pub(crate) mod grammar;
 mod guard;
+mod health;
 mod pool;
 mod upstream;
 mod write;
 
-pub use answer::Answer;
+pub use answer::{Answer, check as check_answer};
 pub use client::{Client, Limits};
-pub use connect::Egress;
+pub use connect::{Egress, EgressProxy};
 pub use error::DeliverError;
 pub use guard::Guard;
+pub use health::{FAILURES, Health, OPEN, OPEN_MOST};
 pub use upstream::{Origin, Upstream, UpstreamError};

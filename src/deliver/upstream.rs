@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use super::health::Health;
+
 /// A scheme, host and port.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Origin {
@@ -18,6 +20,8 @@ pub struct Origin {
     pub authority: Box<str>,
     /// Whether a client chose the host: then its addresses are judged before they are dialled.
     pub guarded: bool,
+    /// How it fares; of no account when origins are compared.
+    pub health: Health,
 }
 
 /// An origin and a base path.
@@ -83,6 +87,7 @@ impl Upstream {
                 port,
                 authority,
                 guarded: false,
+                health: Health::default(),
             }),
             base: base.into(),
         })

@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bodies up to this size are free.
 const FREE: usize = 64 << 10;
-/// Bytes for all bodies in flight.
-const TOTAL: usize = 512 << 20;
 
 /// How much is taken.
 #[derive(Default)]
@@ -18,14 +16,16 @@ pub(crate) struct Budget {
 /// The share of one body; given back when dropped.
 pub(crate) struct Share<'b> {
     budget: &'b Budget,
+    total: usize,
     taken: usize,
 }
 
 impl Budget {
-    /// An empty share.
-    pub(crate) fn share(&self) -> Share<'_> {
+    /// An empty share of `total` bytes.
+    pub(crate) fn share(&self, total: usize) -> Share<'_> {
         Share {
             budget: self,
+            total,
             taken: 0,
         }
     }
@@ -41,7 +41,7 @@ impl Share<'_> {
         // In steps of a fifth or more, so that a slow body does not count byte by byte.
         let more = (size - self.taken).max(size / 4);
         let before = self.budget.taken.fetch_add(more, Ordering::Relaxed);
-        if before.saturating_add(more) > TOTAL {
+        if before.saturating_add(more) > self.total {
             self.budget.taken.fetch_sub(more, Ordering::Relaxed);
             return false;
         }
@@ -63,11 +63,11 @@ mod tests {
     #[test]
     fn shares_come_back() {
         let budget = Budget::default();
-        let mut one = budget.share();
+        let mut one = budget.share(512 << 20);
         assert!(one.cover(10));
         assert_eq!(budget.taken.load(Ordering::Relaxed), 0);
         assert!(one.cover(300 << 20));
-        let mut two = budget.share();
+        let mut two = budget.share(512 << 20);
         assert!(!two.cover(300 << 20));
         drop(one);
         assert!(two.cover(300 << 20));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::client_addr::client_addr;
+use super::clients::Rates;
 use super::cors::{self, Cors};
 use super::forward;
 use super::head::Seen;
@@ -47,13 +48,41 @@ pub(crate) struct Admitted {
 }
 
 /// Judges a head: route, endpoint, CORS, lengths. An answer here means that the body is not wanted.
-pub(crate) fn admit(current: &Current, seen: &Seen<'_>) -> Result<Admitted, Reply> {
+pub(crate) fn admit(
+    worker: &Worker,
+    current: &Current,
+    seen: &Seen<'_>,
+    peer: IpAddr,
+) -> Result<Admitted, Reply> {
     let allowed = &current.generation.config.gateway.allowed_origins;
     let cors = Cors::of(seen.headers, allowed).map_err(|problem| Reply::problem(&problem))?;
-    admit_from(current, seen, &cors).map_err(|refused| match refused {
+    let within = within_rate(worker, current, seen, peer).map_err(Refused::from);
+    let admitted = within.and_then(|()| admit_from(current, seen, &cors));
+    admitted.map_err(|refused| match refused {
         Refused::Problem(problem) => cors.marked(Reply::problem(&problem), &[]),
         Refused::Reply(reply) => reply,
     })
+}
+
+/// Whether the client's rate allows one more request; without a rate there is nothing to ask.
+fn within_rate(
+    worker: &Worker,
+    current: &Current,
+    seen: &Seen<'_>,
+    peer: IpAddr,
+) -> Result<(), Problem> {
+    let config = &current.generation.config;
+    let Some(rate) = config.limits.client_rate else {
+        return Ok(());
+    };
+    let client = client_addr(peer, seen.headers, &config.gateway.trusted_proxies);
+    let burst = config.limits.client_burst.unwrap_or(rate);
+    let rates = worker.live.rates.get_or_init(Rates::default);
+    if rates.take(client, rate, burst) {
+        Ok(())
+    } else {
+        Err(Problem::ClientRate)
+    }
 }
 
 enum Refused {
@@ -360,9 +389,11 @@ async fn forward(
         return (Reply::problem(&problem), Outcome::Upstream);
     };
     let asset = endpoint.kind == Kind::Asset;
+    let told = &current.generation.config.limits;
     let limits = deliver::Limits {
-        timeout: current.generation.config.limits.upstream_timeout,
+        timeout: told.upstream_timeout,
         body: if asset { ASSET } else { ANSWER },
+        concurrency: u32::try_from(told.upstream_requests).unwrap_or(u32::MAX),
     };
     let allow = |name: &str| answer_header(name, asset, endpoint);
     let sent = Instant::now();

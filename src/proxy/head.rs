@@ -85,15 +85,21 @@ impl Head {
             .collect()
     }
 
-    /// What admission needs of the headers: the origin, and all of them for a preflight.
+    /// What admission needs of the headers: the origin, whose request it is, and all of them for a preflight.
     pub(crate) fn headers_to_admit<'b>(&self, buf: &'b [u8]) -> HeaderView<'b> {
         if grammar::bytes(buf, self.method) == b"OPTIONS" {
             return self.headers(buf);
         }
         self.fields
             .iter()
-            .filter(|(name, _)| grammar::bytes(buf, *name) == b"origin")
-            .map(|(_, value)| ("origin", grammar::text(buf, *value)))
+            .filter_map(|(name, value)| {
+                let name = match grammar::bytes(buf, *name) {
+                    b"origin" => "origin",
+                    b"x-forwarded-for" => "x-forwarded-for",
+                    _ => return None,
+                };
+                Some((name, grammar::text(buf, *value)))
+            })
             .collect()
     }
 

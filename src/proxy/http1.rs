@@ -205,7 +205,7 @@ impl Conn {
             let headers = head.headers_to_admit(&self.buf);
             let mut seen = head.seen(&self.buf, &headers);
             seen.dialled = dialled.as_deref();
-            handle::admit(&current, &seen).map_err(|reply| {
+            handle::admit(&worker, &current, &seen, self.peer).map_err(|reply| {
                 let plain = matches!(seen.method, "GET" | "HEAD" | "OPTIONS");
                 let bare = matches!(head.framing, Framing::None | Framing::Length(0));
                 (reply, bare && plain)
@@ -223,7 +223,7 @@ impl Conn {
                 return next;
             }
         };
-        let mut share = worker.live.budget.share();
+        let mut share = worker.live.budget.share(self.limits.memory);
         let (body, used) = match self.body(&head, admitted.limit, &mut share).await {
             Ok(found) => found,
             Err(Stop::Gone) => return Next::Drop,

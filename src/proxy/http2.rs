@@ -153,7 +153,7 @@ async fn request_in(
         body: Vec::new(),
         inside,
     };
-    let admitted = match whole.with(|seen, _| handle::admit(&current, seen)) {
+    let admitted = match whole.with(|seen, _| handle::admit(worker, &current, seen, peer)) {
         Ok(admitted) => admitted,
         Err(reply) => {
             worker.live.metrics.refused_if_error(reply.status);
@@ -161,7 +161,7 @@ async fn request_in(
         }
     };
     let deadline = Instant::now() + limits.body_timeout;
-    let mut share = worker.live.budget.share();
+    let mut share = worker.live.budget.share(limits.memory);
     loop {
         let problem = match timeout_at(deadline, body.frame()).await {
             Err(_) => Problem::Slow,

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::forward::Forward;
 use super::route::Routes;
 use crate::config::Config;
-use crate::deliver::{Egress, Guard, Upstream};
+use crate::deliver::{Egress, EgressProxy, Guard, Upstream};
 use crate::scrub::Scrubber;
 use crate::telemetry::{self, Metrics, VendorMetrics};
 use crate::tls;
@@ -88,6 +88,9 @@ pub struct Live {
     pub draining: CancellationToken,
     pub(crate) connections: AtomicUsize,
     pub(crate) budget: super::budget::Budget,
+    pub(crate) clients: Arc<super::clients::Connections>,
+    /// Made when the first rate is asked for.
+    pub(crate) rates: OnceLock<super::clients::Rates>,
 }
 
 impl Current {
@@ -108,6 +111,10 @@ impl Current {
         if roots == 0 {
             telemetry::no_roots();
         }
+        let proxy = match &config.upstream.proxy {
+            None => None,
+            Some(url) => Some(EgressProxy::parse(url).ok_or("upstream.proxy: not a proxy's URL")?),
+        };
         let forward = config
             .forward
             .as_ref()
@@ -126,6 +133,7 @@ impl Current {
             egress: Arc::new(Egress {
                 tls: client_tls,
                 guard: guard(config),
+                proxy,
             }),
             forward,
             server_tls,
@@ -161,6 +169,8 @@ impl Live {
             draining: CancellationToken::new(),
             connections: AtomicUsize::new(0),
             budget: super::budget::Budget::default(),
+            clients: Arc::default(),
+            rates: OnceLock::new(),
         }))
     }
 

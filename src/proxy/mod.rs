@@ -4,9 +4,12 @@
 //! `scrub` and `encode` (the engine, called in `handle`), `deliver`, `account` (`handle`). Nothing
 //! here looks into a body; what leaves is a `CleanRequest`, which only the engine makes.
 
+mod activate;
 mod authority;
 mod budget;
+pub mod check;
 mod client_addr;
+mod clients;
 mod cors;
 mod forward;
 mod handle;
@@ -23,6 +26,7 @@ pub mod users;
 mod watch;
 mod worker;
 
+pub use activate::handed_over;
 pub use forward::ca_names;
 pub use live::{BoxError, Current, Generation, Live, Loader};
 pub use serve::{Handle, Server};

@@ -63,6 +63,8 @@ pub(crate) enum Problem {
     Deliver(DeliverError),
     /// Too much at once.
     Overloaded,
+    /// More requests of one client than its rate.
+    ClientRate,
     /// A mistake of Tamis.
     Internal,
 }
@@ -175,6 +177,12 @@ impl Problem {
                 "Service unavailable",
                 "too many requests at once; try again later",
             ),
+            Self::ClientRate => fixed(
+                503,
+                "client-rate",
+                "Service unavailable",
+                "too many requests of this client; try again later",
+            ),
             Self::Internal => fixed(500, "internal", "Internal error", "the request failed"),
         }
     }
@@ -212,6 +220,7 @@ fn deliver_words(error: DeliverError) -> Words {
     let title = match error.status() {
         504 => "Upstream timeout",
         502 => "Bad upstream",
+        503 => "Upstream not available",
         _ => "Internal error",
     };
     (

@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
+use super::activate::handed_over;
 use super::live::Live;
 use super::reply::{Problem, Reply};
 use super::worker::Worker;
@@ -39,6 +40,16 @@ pub(crate) enum Door {
     Forward,
     /// A terminated tunnel to this host, in lower case.
     Inside(Box<str>),
+}
+
+impl Door {
+    /// As in the configuration and in logs.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Forward | Self::Inside(_) => "forward",
+        }
+    }
 }
 
 /// Starts the gateway.
@@ -70,7 +81,30 @@ impl Server {
         sockets.resize_with(workers, Vec::new);
         let gateways = gateway.listen.iter().map(|at| (*at, Door::Gateway));
         let forwards = forward.into_iter().flat_map(|forward| &forward.listen);
-        for (mut addr, door) in gateways.chain(forwards.map(|at| (*at, Door::Forward))) {
+        let wanted = gateways.chain(forwards.map(|at| (*at, Door::Forward)));
+        let handed = [Door::Gateway, Door::Forward].map(|door| {
+            let sockets = handed_over(door.name());
+            (door, sockets)
+        });
+        for (door, given) in &handed {
+            for socket in given {
+                socket.set_nonblocking(true)?;
+                for of_worker in &mut sockets {
+                    of_worker.push((socket.try_clone()?, door.clone()));
+                }
+                let addr = socket.local_addr()?;
+                telemetry::listening(door.name(), addr, false);
+                match door {
+                    Door::Forward => forward_addrs.push(addr),
+                    Door::Gateway | Door::Inside(_) => addrs.push(addr),
+                }
+            }
+        }
+        let is_handed = |door: &Door| {
+            let mut all = handed.iter();
+            all.any(|(other, given)| other.name() == door.name() && !given.is_empty())
+        };
+        for (mut addr, door) in wanted.filter(|(_, door)| !is_handed(door)) {
             if addr.port() != 0 {
                 // Shared ports would let a second server steal half of the connections.
                 drop(bind(addr, false)?);
@@ -271,6 +305,19 @@ async fn connection(mut tcp: TcpStream, mut peer: IpAddr, worker: Arc<Worker>, d
             Ok(Err(_)) | Err(_) => return,
         }
     }
+    // A proxy of one's own stands for many clients, unless it says for whom (PROXY protocol).
+    let shared = trusted && peer == tcp.peer_addr().map_or(peer, |at| at.ip());
+    let most = if shared {
+        usize::MAX
+    } else {
+        limits.client_connections
+    };
+    let Some(_seat) = worker.live.clients.sit(peer, most) else {
+        if tls.is_none() {
+            turn_away(tcp).await;
+        }
+        return;
+    };
     let io = match tls {
         None => Stream::Plain(tcp),
         Some(config) => {

@@ -71,6 +71,8 @@ pub(super) struct Judge<'p, 's> {
     pub(super) unfold_left: usize,
     /// Success answers whose condition a parameter has met: a bit each.
     pub(super) answers: u32,
+    /// What an answer may have to name the events by.
+    pub(super) each: Vec<Box<str>>,
     /// The action that was counted last.
     pub(super) last_action: u8,
     /// Whether what was judged last was given a random value.
@@ -272,6 +274,8 @@ impl Judge<'_, '_> {
             }
             Layer::Query | Layer::JsonOrQuery => self.lines(false, bytes, at, level, out),
             Layer::Lines => self.lines(true, bytes, at, level, out),
+            Layer::Latin1 => self.latin1(rest, cesu8, bytes, at, level, out),
+            Layer::Text => self.text_leaf(bytes, at, out),
             Layer::Envelope(members) => self.envelope(members, cesu8, bytes, out),
             Layer::Multipart(members) => self.multipart(members, cesu8, bytes, out),
             Layer::Protobuf(of) => self.protobuf(of, bytes, at, level, out),
@@ -298,6 +302,9 @@ impl Judge<'_, '_> {
     ) -> Result<Fate, Stop> {
         let mut plain = self.pools.bytes();
         codec::decode(coding, bytes, self.body_limit, &mut plain)?;
+        if self.folds > 0 {
+            self.unfold_left = self.unfold_left.saturating_sub(plain.len());
+        }
         let mut new = self.pools.bytes();
         let mut fate = self.layers(rest, cesu8, &plain, at, level, &mut new)?;
         if fate == Fate::Changed {
@@ -344,6 +351,8 @@ impl Judge<'_, '_> {
             | Layer::Form(_)
             | Layer::Envelope(_)
             | Layer::Multipart(_)
+            | Layer::Latin1
+            | Layer::Text
             | Layer::Base64
             | Layer::MaybeBase64
             | Layer::Base64Url

@@ -28,6 +28,13 @@ impl<'p> Judge<'p, '_> {
         path: NodeId,
     ) -> Result<Leaf, Stop> {
         let raw = text.get(node.range()).unwrap_or("");
+        if node.kind == Kind::Str
+            && !raw.is_empty()
+            && let Some(unfold) = self.paths.get(path).unfold
+            && let Some(leaf) = self.unfold_leaf(unfold, raw, node, edits, path)?
+        {
+            return Ok(leaf);
+        }
         let found = self.found(path);
         match node.kind {
             Kind::Str if !raw.is_empty() => self.string(raw, node, edits, found),
@@ -316,6 +323,7 @@ impl Judge<'_, '_> {
             && !node.project
             && node.set.is_none()
             && !node.positional
+            && node.unfold.is_none()
             && matches!(node.key_out, KeyOut::Same);
         let known = node.category.is_some() || node.protocol;
         let settled = if !plain {

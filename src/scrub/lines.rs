@@ -161,6 +161,17 @@ impl Judge<'_, '_> {
                 .any(|(bit, root)| roots >> bit & 1 == 1 && root.query && root.keys.len() == depth)
     }
 
+    /// The path of a list's element: by its position's name where the catalog gives one.
+    pub(super) fn element(&mut self, list: NodeId, last: NodeId, position: usize) -> NodeId {
+        let plan = self.plan;
+        let tuple = self.paths.get(list).tuple.map(usize::from);
+        let tuple = tuple.and_then(|at| plan.vendor.tuples.get(at));
+        match tuple.and_then(|tuple| tuple.names.get(position)) {
+            Some(name) => self.paths.child(plan, list, last, name),
+            None => self.paths.item(plan, list),
+        }
+    }
+
     /// A string of a JSON document that is a query string and an event. What stands before its `?`
     /// (a collector's address) says nothing to the vendor: only the `?` leaves.
     pub(super) fn query_item(

@@ -20,16 +20,19 @@ mod nested;
 mod packed;
 mod pairs;
 mod paths;
+mod places;
 mod plan;
 mod pools;
 mod protobuf;
 mod request;
+mod settled;
 mod sums;
 mod target;
 mod text;
 mod unfold;
 mod walk;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::action::Action;
@@ -71,7 +74,7 @@ pub enum Verdict<'p> {
     Forward(CleanRequest),
     /// Nothing was left (or it was a recording that is not wanted): the client gets the vendor's
     /// success shape and nothing leaves.
-    Answer(Option<&'p Answer>),
+    Answer(Option<Cow<'p, Answer>>),
     /// The client gets an error.
     Refuse(Refusal),
 }

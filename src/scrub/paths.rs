@@ -74,6 +74,8 @@ pub(super) struct PathNode {
     pub(super) protocol: bool,
     /// Given out by the vendor.
     pub(super) issued: bool,
+    /// A route's name.
+    pub(super) route: bool,
     /// Of a list: what goes from it leaves a placeholder.
     pub(super) positional: bool,
     /// Names of a list's positions: index into the vendor's tuples.
@@ -81,6 +83,8 @@ pub(super) struct PathNode {
     /// A forced value: index into the endpoint's sets.
     pub(super) set: Option<u16>,
     pub(super) project: bool,
+    /// A string here holds a document: index into the vendor's unfolds.
+    pub(super) unfold: Option<u16>,
     /// Sets whose member belongs into this container.
     pub(super) adds: SmallVec<[u16; 1]>,
     /// What a container hands down.
@@ -133,14 +137,20 @@ impl Paths {
         self.nodes.clear();
         self.hot.clear();
         self.table.clear();
-        let alive = plan
-            .watched
-            .iter()
-            .zip(0u32..)
-            .map(|((_, selector), at)| (at, selector.start()))
-            .collect();
+        self.push_root(plan, 0..0);
+        for (_, _, watched) in &plan.kinds {
+            self.push_root(plan, watched.clone());
+        }
+    }
+
+    /// A root at which these are watched before the common ones.
+    fn push_root(&mut self, plan: &Plan, own: std::ops::Range<usize>) {
+        let start = |at: usize| {
+            let (_, selector) = plan.watched.get(at)?;
+            Some((u32::try_from(at).ok()?, selector.start()))
+        };
         let mut root = PathNode {
-            alive,
+            alive: own.chain(0..plan.common).filter_map(start).collect(),
             ..PathNode::blank(NONE, "", false)
         };
         root.adds = adds_at(plan, &root.alive);
@@ -167,6 +177,11 @@ impl Paths {
             NONE,
             |hot| if last == parent { hot.first } else { hot.after },
         )
+    }
+
+    /// The root of events of a kind.
+    pub(super) fn kind_root(kind: usize) -> NodeId {
+        NodeId::try_from(kind + 1).unwrap_or(ROOT)
     }
 
     /// What is known at a node. Ids come from this trie, so the fallback is never seen.
@@ -210,23 +225,6 @@ impl Paths {
             return guess;
         }
         self.look_up(plan, parent, parent, "", true)
-    }
-
-    /// The child for the array element at a position: by its name, where the catalog names the
-    /// positions of such lists.
-    pub(super) fn element(
-        &mut self,
-        plan: &Plan,
-        parent: NodeId,
-        last: NodeId,
-        position: usize,
-    ) -> NodeId {
-        let tuple = self.get(parent).tuple.map(usize::from);
-        let tuple = tuple.and_then(|at| plan.vendor.tuples.get(at));
-        match tuple.and_then(|tuple| tuple.names.get(position)) {
-            Some(name) => self.child(plan, parent, last, name),
-            None => self.item(plan, parent),
-        }
     }
 
     fn look_up(
@@ -324,6 +322,7 @@ impl Paths {
                     if let Some(field) = field {
                         node.protocol |= field.protocol;
                         node.issued |= field.issued;
+                        node.route |= field.route && known.is_none();
                         known = known.or(Some((Source::Catalog, field.category)));
                     }
                 }
@@ -335,8 +334,11 @@ impl Paths {
                     node.positional = true;
                     node.tuple = node.tuple.or(Some(*at));
                 }
+                Watch::Unfold(at) => node.unfold = node.unfold.or(Some(*at)),
             }
         }
+        // A wrapper's value is what the wrapper is.
+        node.route |= known.is_none() && above.route;
         node.by_field.sort_unstable();
         node.by_field.dedup();
         node.adds = adds_at(plan, &node.alive);
@@ -373,6 +375,9 @@ impl Paths {
         let mut at = parent;
         while at != ROOT && at != NONE && keys.len() < 12 {
             let up = self.get(at);
+            if up.parent == NONE {
+                break;
+            }
             if !up.item {
                 keys.push(&up.key);
             }
@@ -453,7 +458,7 @@ impl Paths {
             .filter(|rule| self.names_containers(plan, id, **rule))
             .copied()
             .collect();
-        let own = if id == ROOT {
+        let own = if node.parent == NONE {
             NO_RULE
         } else {
             plan.decide(node.below, &named, mask, Need::Named)
@@ -535,10 +540,12 @@ impl PathNode {
             source: Source::None,
             protocol: false,
             issued: false,
+            route: false,
             positional: false,
             tuple: None,
             set: None,
             project: false,
+            unfold: None,
             adds: SmallVec::new(),
             below: None,
             leaf_rules: SmallVec::new(),

@@ -36,6 +36,8 @@ pub(super) enum Watch {
     Positional,
     /// Such a list with names for its positions: index into the vendor's tuples.
     Tuple(u16),
+    /// A string that holds a document: index into the vendor's unfolds.
+    Unfold(u16),
 }
 
 /// See the module.
@@ -47,12 +49,18 @@ pub(super) struct Plan {
     /// The endpoint's fields, then the vendor's: the first that matches knows.
     pub(super) fields: Vec<Field>,
     pub(super) watched: Vec<(Watch, Selector)>,
+    /// How many of them are watched in every event; the others only in events of their kind.
+    pub(super) common: usize,
+    /// Kinds of events: what tells them, and which are watched in them besides.
+    pub(super) kinds: Vec<(Box<str>, Box<str>, std::ops::Range<usize>)>,
     /// By category index (last: no category): the rules without a field condition that cover it.
     open: Vec<Box<[RuleId]>>,
     /// Rules whose events or `when` are conditions, in order: a class is a mask over them.
     pub(super) scoped: Vec<RuleId>,
     /// Whether any rule names events.
     pub(super) by_event: bool,
+    /// Whether a rule speaks about this endpoint by name: what recordings need to be let through.
+    pub(super) by_endpoint: bool,
 }
 
 impl Plan {
@@ -70,9 +78,12 @@ impl Plan {
             pseudonymizer: Arc::clone(pseudonymizer),
             fields: place.fields.iter().chain(&vendor.fields).cloned().collect(),
             watched: Vec::new(),
+            common: 0,
+            kinds: Vec::new(),
             open: Vec::new(),
             scoped: Vec::new(),
             by_event: false,
+            by_endpoint: false,
         };
         let here: Vec<(RuleId, &Rule)> = policy
             .rules
@@ -86,8 +97,15 @@ impl Plan {
             })
             .filter_map(|(at, rule)| RuleId::try_from(at).ok().map(|at| (at, rule)))
             .collect();
+        let named = |rule: &Rule| {
+            rule.endpoints
+                .iter()
+                .any(|glob| glob.trim_matches('*') != "")
+        };
+        plan.by_endpoint = here.iter().any(|(_, rule)| named(rule));
         plan.watch(place);
         plan.index(&here);
+        plan.watch_kinds();
         Some(plan)
     }
 
@@ -117,8 +135,32 @@ impl Plan {
         for selector in &self.vendor.positional {
             self.watched.push((Watch::Positional, selector.clone()));
         }
+        for (at, unfold) in self.vendor.unfold.iter().enumerate() {
+            if let Ok(at) = u16::try_from(at) {
+                self.watched
+                    .push((Watch::Unfold(at), unfold.selector.clone()));
+            }
+        }
         for selector in &self.vendor.project {
             self.watched.push((Watch::Project, selector.clone()));
+        }
+    }
+
+    fn watch_kinds(&mut self) {
+        self.common = self.watched.len();
+        let vendor = Arc::clone(&self.vendor);
+        for kind in &vendor.kinds {
+            let first = self.watched.len();
+            for field in &kind.fields {
+                if let Ok(at) = u16::try_from(self.fields.len()) {
+                    self.watched
+                        .push((Watch::Field(at), field.selector.clone()));
+                    self.fields.push(field.clone());
+                }
+            }
+            let watched = first..self.watched.len();
+            self.kinds
+                .push((kind.key.clone(), kind.value.clone(), watched));
         }
     }
 

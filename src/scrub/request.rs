@@ -14,6 +14,7 @@ use super::heard::Heard;
 use super::issued::is_issued;
 use super::memo::Memo;
 use super::paths::{Paths, ROOT, Source};
+use super::places::answer;
 use super::plan::{NO_RULE, Plan};
 use super::pools::Pools;
 use super::{CleanRequest, RawRequest, Refusal, Report, Row, Verdict};
@@ -106,8 +107,9 @@ impl Scrubber {
                     Scope::Vendor => &*vendor.name,
                     Scope::Global => "global",
                 };
-                let pseudonymizer =
-                    Arc::new(Pseudonymizer::new(primary, scope, &vendor.id_prefixes));
+                let pseudonymizer = Arc::new(
+                    Pseudonymizer::new(primary, scope, &vendor.id_prefixes).except(&vendor.no_ids),
+                );
                 (0..vendor.endpoints.len())
                     .filter_map(|at| Plan::new(vendor, at, &policy, &pseudonymizer))
                     .collect()
@@ -154,10 +156,9 @@ impl Scrubber {
         let Some((plan, place)) = plan.and_then(|plan| Some((plan, plan.place()?))) else {
             return refuse(DecodeErrorKind::Unsupported, "endpoint");
         };
-        // A recording is masked or not sent; masking it is a policy's choice that this version does
-        // not offer, so it is not sent.
-        if place.kind == Kind::Replay {
-            return Verdict::Answer(place.answers.iter().find(|a| a.when.is_none()));
+        // A recording is sent only if the policy has a rule about this very endpoint.
+        if place.kind == Kind::Replay && !plan.by_endpoint {
+            return Verdict::Answer(answer(place, 0, &[]));
         }
         self.own(scratch);
         let Some(slot) = scratch
@@ -190,6 +191,7 @@ impl Scrubber {
             boundary: None,
             unfold_left: raw.body_limit.saturating_mul(4),
             answers: 0,
+            each: Vec::new(),
             last_action: 0,
             random: false,
             projects: raw.projects,
@@ -201,8 +203,9 @@ impl Scrubber {
         let observe = self.policy.observe;
         match judge.request(raw, place, observe) {
             Ok(Some(clean)) => Verdict::Forward(clean),
-            Ok(None) => Verdict::Answer(answer(place, judge.answers)),
-            Err(Stop::DropEvent) => Verdict::Answer(answer(place, judge.answers)),
+            Ok(None) | Err(Stop::DropEvent) => {
+                Verdict::Answer(answer(place, judge.answers, &judge.each))
+            }
             Err(Stop::Refuse(refusal)) => Verdict::Refuse(refusal),
         }
     }
@@ -463,6 +466,10 @@ impl Judge<'_, '_> {
             let listed = |list: &[Box<str>]| list.iter().any(|l| **l == *name);
             let new = if listed(&place.headers) {
                 self.header_as_it_came(name, value)?
+            } else if listed(&place.judged_headers)
+                && let Some(param) = place.params.iter().find(|p| *p.name == *name)
+            {
+                self.unfold_header(param, value)?
             } else if listed(&place.judged_headers) {
                 let single = self.single("$header", name, value)?;
                 // Of an agent of which nothing may be said none is sent: this one is a robot's.
@@ -562,14 +569,4 @@ fn upstream_path(came: &str, place: &Endpoint, judged: &str) -> Option<String> {
 
 fn refuse<'p>(kind: DecodeErrorKind, layer: &'static str) -> Verdict<'p> {
     Verdict::Refuse(Refusal::Decode(DecodeError::new(kind, layer, 0)))
-}
-
-/// The vendor's success answer: the first whose condition was met, or that has none.
-fn answer(place: &Endpoint, hits: u32) -> Option<&crate::catalog::Answer> {
-    place
-        .answers
-        .iter()
-        .enumerate()
-        .find(|(bit, answer)| answer.when.is_none() || (*bit < 32 && hits >> bit & 1 == 1))
-        .map(|(_, answer)| answer)
 }

@@ -28,6 +28,9 @@ impl Judge<'_, '_> {
             self.note(found, &Action::Keep, text, None);
             return Ok(Text::Keep);
         }
+        if self.paths.get(found.path).route && found.source != Source::Policy {
+            return self.route(text, found, folds);
+        }
         let mut holds = None;
         let mut spans = Spans::Unknown;
         if found.category.is_none() && !found.protocol {
@@ -47,6 +50,36 @@ impl Judge<'_, '_> {
             self.pools.spans = spans;
         }
         fate
+    }
+
+    /// A route's name: a URL or a path, perhaps behind a method, or a name in the program.
+    fn route(&mut self, text: &str, found: Found, folds: usize) -> Result<Text, Stop> {
+        let mut spans = Spans::Unknown;
+        let (method, rest) = split_method(text);
+        let fate = if rest.starts_with('/') || rest.contains("://") {
+            let fate = self.text_found(rest, found, folds, None, &mut spans)?;
+            let new = matches!(fate, Text::Whole(_) | Text::Number(_) | Text::Patched(_));
+            if new && !method.is_empty() {
+                let new = fate.into_text(rest).unwrap_or_default();
+                Text::Whole(format!("{method}{new}"))
+            } else {
+                fate
+            }
+        } else {
+            let rule = self
+                .paths
+                .rule_for(self.plan, found.path, None, &self.mask, self.class);
+            let found = Found {
+                rule,
+                category: None,
+                ..found
+            };
+            self.text_found(text, found, folds, None, &mut spans)?
+        };
+        if let Spans::Known(spans) = spans {
+            self.pools.spans = spans;
+        }
+        Ok(fate)
     }
 
     fn text_found(
@@ -291,6 +324,19 @@ impl Spans {
         let start = text.len() - text.trim_start().len();
         let end = text.trim_end().len();
         (only.start == start && only.end == end).then_some(only.entity)
+    }
+}
+
+/// `GET /users` as `GET ` and `/users`.
+fn split_method(text: &str) -> (&str, &str) {
+    match text.split_once(' ') {
+        Some((method, rest))
+            if (3..=7).contains(&method.len())
+                && method.bytes().all(|b| b.is_ascii_alphabetic()) =>
+        {
+            text.split_at(text.len() - rest.len())
+        }
+        _ => ("", text),
     }
 }
 

@@ -10,24 +10,22 @@ use smallvec::SmallVec;
 
 use super::engine::{Judge, Level};
 use super::fate::{Fate, Leaf, Stop};
-use super::hot::{KEY, Settled};
-use super::paths::{NodeId, ROOT};
+use super::paths::{NodeId, Paths, ROOT};
 use super::plan::NO_RULE;
 use crate::catalog::EventRoot;
 use crate::codec::{DecodeError, DecodeErrorKind};
-use crate::detect;
 use crate::json::{Commas, Edits, Kind, Node, Tape, escape_into, unescape_into};
 use crate::selector::Step;
 
 /// A container being walked.
 pub(super) struct Frame {
-    tape_end: usize,
-    cursor: usize,
-    path: NodeId,
-    last: NodeId,
+    pub(super) tape_end: usize,
+    pub(super) cursor: usize,
+    pub(super) path: NodeId,
+    pub(super) last: NodeId,
     /// The path's node as its parent sees it (an event's own path is the root).
     own: NodeId,
-    commas: Commas,
+    pub(super) commas: Commas,
     object: bool,
     /// From the member's key, if it has one, to the closing bracket.
     whole: Range<usize>,
@@ -206,12 +204,13 @@ impl Judge<'_, '_> {
             && !self.is_envelope(text, tape, at, place.depth);
         let (path, event) = if is_event {
             self.report.events_in += 1;
+            self.note_each(text, tape, at);
             let before = self.class;
             self.set_class(text, tape, at)?;
             let path = if self.is_query_item(place.roots, place.depth, place.element) {
                 self.query_base()
             } else {
-                ROOT
+                self.event_root(text, tape, at)
             };
             (path, Some(before))
         } else {
@@ -232,6 +231,27 @@ impl Judge<'_, '_> {
             met: SmallVec::new(),
             position: 0,
         }))
+    }
+
+    /// The root for the event at `at`: its kind's, if it is of one.
+    fn event_root(&self, text: &str, tape: &Tape, at: usize) -> NodeId {
+        let is = |key: &str, value: &str| {
+            let Some(member) = tape.member(text, at, key) else {
+                return false;
+            };
+            let Some(node) = tape.node(member).filter(|node| node.kind == Kind::Str) else {
+                return false;
+            };
+            // Two members of that name: two readers would see two kinds.
+            !node.escaped
+                && text.get(node.range()) == Some(value)
+                && tape
+                    .member_from(text, at, node.next as usize, key)
+                    .is_none()
+        };
+        let mut kinds = self.plan.kinds.iter();
+        let found = kinds.position(|(key, value, _)| is(key, value));
+        found.map_or(ROOT, Paths::kind_root)
     }
 
     fn is_event(&self, roots: u32, depth: usize, element: bool) -> bool {
@@ -314,77 +334,6 @@ impl Judge<'_, '_> {
         Ok(true)
     }
 
-    /// Judges members of an object as long as their paths settle what becomes of them; true when
-    /// none is left. The member that is not settled is left to [`Judge::child`].
-    fn settled_members(
-        &mut self,
-        text: &str,
-        tape: &Tape,
-        edits: &mut Edits,
-        frame: &mut Frame,
-    ) -> bool {
-        let bytes = text.as_bytes();
-        while frame.cursor < frame.tape_end {
-            let Some((key, node)) = tape.pair(frame.cursor) else {
-                return false;
-            };
-            let len = (key.end - key.start) as usize;
-            let rest = bytes.get(key.start as usize..).unwrap_or(&[]);
-            let Some(window) = rest
-                .first_chunk::<KEY>()
-                .filter(|_| len <= KEY && !key.escaped)
-            else {
-                return false;
-            };
-            let path = self.paths.guess(frame.path, frame.last);
-            let Some(hot) = self
-                .paths
-                .hot(path)
-                .filter(|h| h.is(frame.path, window, len))
-            else {
-                return false;
-            };
-            let settled = hot.settled(self.class);
-            let raw = bytes.get(node.range()).unwrap_or(&[]);
-            // The slots of "keep" and "drop" in the report.
-            let (leaf, slot) = match (settled, node.kind) {
-                (Settled::No, _) | (_, Kind::Object | Kind::Array | Kind::Key) => return false,
-                (Settled::Drop, Kind::Str | Kind::Num | Kind::Bool | Kind::Null) => {
-                    (Leaf::Remove, 1)
-                }
-                (Settled::Look, Kind::Num | Kind::Bool) => return false,
-                (Settled::Keep | Settled::Look, Kind::Null) => (Leaf::Keep, 0),
-                (Settled::Keep, Kind::Bool) => (Leaf::Keep, 0),
-                (Settled::Keep, Kind::Num) => {
-                    if raw.len() >= 8 && detect::may_be_whole_number(raw) {
-                        return false;
-                    }
-                    (Leaf::Keep, 0)
-                }
-                (Settled::Keep, Kind::Str) if !detect::may_hold(raw) => (Leaf::Keep, 0),
-                (Settled::Look, Kind::Str) if raw.is_empty() => (Leaf::Keep, 0),
-                (Settled::Keep | Settled::Look, Kind::Str) => {
-                    let Some(known) = self.remembered(path, raw, node, edits) else {
-                        return false;
-                    };
-                    known
-                }
-            };
-            frame.last = path;
-            frame.cursor = node.next as usize;
-            self.report.leaves += 1;
-            self.report.count_slot(slot);
-            let end = node.outer().end;
-            if leaf == Leaf::Remove {
-                let next = next_start(tape, frame);
-                frame.commas.cut(key.outer().start..end, next, edits);
-            } else {
-                frame.commas.keep(end);
-            }
-        }
-        true
-    }
-
     /// Judges the next child of a container.
     fn child(
         &mut self,
@@ -398,9 +347,7 @@ impl Judge<'_, '_> {
             let path = self.member_path(text, tape, edits, frame)?;
             (path, first + 1, self.roots_below(frame, path))
         } else {
-            frame.last = self
-                .paths
-                .element(self.plan, frame.path, frame.last, frame.position);
+            frame.last = self.element(frame.path, frame.last, frame.position);
             frame.position += 1;
             (frame.last, first, frame.roots)
         };
@@ -603,7 +550,7 @@ fn settle(
 }
 
 /// Where the child after the cursor starts.
-fn next_start(tape: &Tape, frame: &Frame) -> Option<usize> {
+pub(super) fn next_start(tape: &Tape, frame: &Frame) -> Option<usize> {
     let more = frame.cursor < frame.tape_end;
     tape.node(frame.cursor)
         .filter(|_| more)
