@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::{Document, Table, show, verdict};
-use crate::selector::Selector;
 
 use super::endpoint::{check_clashes, join, read_defaults, read_endpoint, warn_unused_defaults};
 use super::fields::{read_fields, read_kinds, with_below};
@@ -20,7 +19,7 @@ use super::messages::{bind, read_messages};
 use super::nodes::{self, read_nodes};
 use super::pairs::{Pairs, read_pairs};
 use super::words::{boxes, check_word, read_url, selectors};
-use super::{BodyFormat, Layer, ParamFormat, Unfold, Vendor, members, words};
+use super::{BodyFormat, Layer, ParamFormat, Tuple, Unfold, Vendor, members, words};
 
 /// The compiled-in catalogs: file name and text, in the order of their names.
 pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/vendors.rs"));
@@ -140,12 +139,13 @@ pub(super) fn read_shared(t: &Table<'_>, d: &mut Diagnostics) -> Shared {
 }
 
 /// `tuples = { "items[]" = ["sku", "name"] }`: lists, and what stands at each place in them.
-fn read_tuples(t: &Table<'_>, d: &mut Diagnostics) -> Vec<(Selector, Box<[Box<str>]>)> {
+fn read_tuples(t: &Table<'_>, d: &mut Diagnostics) -> Vec<Tuple> {
     let entries = t.entries().into_iter();
     entries
         .filter_map(|(list, names)| {
             let names = boxes(&names.str_list(d));
-            Some((words::selector(&list, d)?, names))
+            let lists = words::selector(&list, d)?;
+            Some(Tuple { lists, names })
         })
         .collect()
 }

@@ -88,9 +88,6 @@ pub struct Unfold {
     pub layers: Box<[Layer]>,
 }
 
-/// Where a list stands whose positions have names, and the names.
-pub type Tuple = (Selector, Box<[Box<str>]>);
-
 /// What a catalog knows about a field.
 #[derive(Debug, Clone)]
 pub struct Field {
@@ -322,6 +319,15 @@ pub struct EventRoot {
     pub items: bool,
     /// `[]?`: an element that is a string is a query string; keys are `$query.<name>` either way.
     pub query: bool,
+}
+
+/// Lists whose elements are told by their position.
+#[derive(Debug, Clone)]
+pub struct Tuple {
+    /// Which lists.
+    pub lists: Selector,
+    /// Under which names their elements are judged.
+    pub names: Box<[Box<str>]>,
 }
 
 /// A parameter that is sent twice.

@@ -99,6 +99,11 @@ fn check(
         }
         Err(errors) => drawn.push(errors),
     }
+    if !vendors.is_empty()
+        && let Err(error) = setup::salts(config, &vendors)
+    {
+        collect(error, drawn, findings);
+    }
     if let Some(forward) = &config.forward {
         forward_proxy(forward, &vendors, findings);
     }

@@ -228,7 +228,10 @@ fn open_key(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<(Key, bo
 }
 
 /// The salts that the configuration names.
-fn salts(config: &Config, vendors: &[Arc<Vendor>]) -> anyhow::Result<Vec<(String, SecretText)>> {
+pub(super) fn salts(
+    config: &Config,
+    vendors: &[Arc<Vendor>],
+) -> anyhow::Result<Vec<(String, SecretText)>> {
     let mut salts = Vec::new();
     for (vendor, source) in &config.checksum_salts {
         if !vendors.iter().any(|v| *v.name == **vendor) {

@@ -281,6 +281,7 @@ mod tests {
         assert_eq!(config.routes[0].body, Some(2 << 20));
         assert_eq!(config.routes[1].path, None);
         assert!(config.gateway.tls.is_some() && config.upstream.ca_file.is_some());
+        assert_eq!(config.checksum_salts.len(), 1);
         assert_eq!(config.watched().len(), 9);
     }
 

@@ -42,16 +42,6 @@ impl Judge<'_, '_> {
         })
     }
 
-    /// Whether the events here are query strings, or objects in their place.
-    pub(super) fn is_query_item(&self, roots: u32, depth: usize, element: bool) -> bool {
-        element
-            && self
-                .event_roots()
-                .iter()
-                .enumerate()
-                .any(|(bit, root)| roots >> bit & 1 == 1 && root.query && root.keys.len() == depth)
-    }
-
     /// Whether a document is what events come in rather than an event: it has the member that leads
     /// to a place of events.
     pub(super) fn is_envelope(&self, text: &str, tape: &Tape, at: usize, depth: usize) -> bool {

@@ -8,7 +8,7 @@ use super::engine::{Judge, Level};
 use super::fate::{Fate, Leaf, Stop};
 use super::fields::Unfold;
 use super::paths::{NodeId, ROOT};
-use crate::codec::{DecodeError, DecodeErrorKind, checksum, form};
+use crate::codec::{DecodeError, DecodeErrorKind, form};
 use crate::json::{Edits, Node, escape_into, unescape_into};
 use crate::selector::Step;
 
@@ -152,6 +152,27 @@ impl Judge<'_, '_> {
         Ok(found)
     }
 
+    /// Whether the events here are query strings, or objects in their place.
+    pub(super) fn is_query_item(&self, roots: u32, depth: usize, element: bool) -> bool {
+        element
+            && self
+                .event_roots()
+                .iter()
+                .enumerate()
+                .any(|(bit, root)| roots >> bit & 1 == 1 && root.query && root.keys.len() == depth)
+    }
+
+    /// The path of a list's element: by its position's name where the catalog gives one.
+    pub(super) fn element(&mut self, list: NodeId, last: NodeId, position: usize) -> NodeId {
+        let plan = self.plan;
+        let tuple = self.paths.get(list).tuple.map(usize::from);
+        let tuple = tuple.and_then(|at| plan.vendor.tuples.get(at));
+        match tuple.and_then(|tuple| tuple.names.get(position)) {
+            Some(name) => self.paths.child(plan, list, last, name),
+            None => self.paths.item(plan, list),
+        }
+    }
+
     /// A string of a JSON document that is a query string and an event. What stands before its `?`
     /// (a collector's address) says nothing to the vendor: only the `?` leaves.
     pub(super) fn query_item(
@@ -185,28 +206,6 @@ impl Judge<'_, '_> {
         self.pools.give_text(new);
         self.pools.give_text(plain);
         Ok(leaf)
-    }
-
-    /// Makes the checksum of a changed query string anew, if it has one. Only a right one is: else
-    /// anybody could have any event signed here.
-    fn renew(&mut self, query: &str, out: &mut String) -> Result<(), Stop> {
-        let plan = self.plan;
-        let Some(name) = plan.place().and_then(|place| place.checksum.as_deref()) else {
-            return Ok(());
-        };
-        if !out
-            .split('&')
-            .any(|pair| pair.split('=').next() == Some(name))
-        {
-            return Ok(());
-        }
-        let salt = self
-            .salt
-            .ok_or_else(|| DecodeError::new(DecodeErrorKind::Salt, "query", 0))?;
-        let new = checksum::verify(query, name, salt.expose())
-            .and_then(|how| checksum::renew(out, name, salt.expose(), how));
-        *out = new.ok_or_else(|| DecodeError::new(DecodeErrorKind::Corrupt, "checksum", 0))?;
-        Ok(())
     }
 
     /// Sends parameters under a second name as well, where that is missing.
@@ -327,6 +326,10 @@ mod tests {
         action = { replace = "ID" }
     "#;
 
+    fn salt() -> SecretText {
+        SecretText::new(b"salt".to_vec())
+    }
+
     /// What leaves (target, headers, body), `answered`, or the refusal; and events in and out.
     fn send(target: &str, body: &[u8]) -> (String, u32, u32) {
         send_salted(target, body, true)
@@ -352,7 +355,7 @@ mod tests {
             vec![Arc::new(vendor)],
             &SecretKey::new([7; 32]),
         );
-        let salt = SecretText::new(b"salt".to_vec());
+        let salt = salt();
         let salts = if salted {
             vec![("acme".to_owned(), salt)]
         } else {

@@ -32,6 +32,7 @@ mod protobuf_out;
 mod querypack;
 mod request;
 mod settled;
+mod sums;
 mod target;
 mod text;
 mod unfold;

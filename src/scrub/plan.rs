@@ -150,9 +150,9 @@ impl Plan {
                 }
             }
         }
-        for (at, (selector, _)) in self.vendor.tuples.iter().enumerate() {
+        for (at, tuple) in self.vendor.tuples.iter().enumerate() {
             if let Ok(at) = u16::try_from(at) {
-                self.watched.push((Watch::Tuple(at), selector.clone()));
+                self.watched.push((Watch::Tuple(at), tuple.lists.clone()));
             }
         }
         for selector in &self.vendor.required {

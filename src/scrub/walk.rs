@@ -242,22 +242,6 @@ impl Judge<'_, '_> {
         }))
     }
 
-    /// The path of the element at the cursor: by its position's name where the catalog gives one.
-    fn element_path(&mut self, frame: &mut Frame) -> NodeId {
-        let plan = self.plan;
-        let position = frame.position;
-        frame.position += 1;
-        let tuple = self.paths.get(frame.path).tuple;
-        let names = tuple.and_then(|at| plan.vendor.tuples.get(usize::from(at)));
-        match names.and_then(|(_, names)| names.get(position)) {
-            Some(name) => {
-                frame.last = self.paths.child(plan, frame.path, frame.last, name);
-                frame.last
-            }
-            None => self.paths.item(plan, frame.path),
-        }
-    }
-
     /// Judges the next child of a container.
     fn child(
         &mut self,
@@ -271,7 +255,9 @@ impl Judge<'_, '_> {
             let path = self.member_path(text, tape, edits, frame)?;
             (path, first + 1, self.roots_below(frame, path))
         } else {
-            (self.element_path(frame), first, frame.roots)
+            frame.last = self.element(frame.path, frame.last, frame.position);
+            frame.position += 1;
+            (frame.last, first, frame.roots)
         };
         let Some(node) = tape.node(value).copied() else {
             return Ok(Next::Done);
