@@ -54,7 +54,6 @@ const UNRECORDED: &[&str] = &[
     "launchdarkly /mobile/events/diagnostic",
     "newrelic /browser/logs",
     "newrelic /resources/1/:key",
-    "posthog /i/v1/logs",
     "snowplow /com.snowplowanalytics.iglu/v1",
 ];
 

@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(config.routes[1].path, None);
         assert!(config.gateway.tls.is_some() && config.upstream.ca_file.is_some());
         assert_eq!(config.checksum_salts.len(), 1);
-        assert_eq!(config.watched().len(), 9);
+        assert_eq!(config.watched().len(), 10);
     }
 
     fn is_setting(line: &str) -> bool {
