@@ -1,11 +1,11 @@
 # Two commands are all a stranger needs: `make run` and `make test`. `make` alone lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sdks unit e2e bench fuzz certs fmt lint deny build clean
+.PHONY: help run test test-sdks test-servers unit e2e bench fuzz certs fmt lint deny build clean
 RUN_ARGS ?=
 FUZZ_SECONDS ?= 600
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run:  ## builds Tamis and starts it on 127.0.0.1:8080 with the embedded default (RUN_ARGS="--listen …")
 	@tests/tools.sh
@@ -24,8 +24,11 @@ unit:  ## cargo tests alone
 e2e:  ## real client libraries through Tamis to a fake vendor
 	@tests/all.sh setup e2e
 
-test-sdks:  ## every vendor's real client libraries (`make test` runs the most used ones)
+test-sdks:  ## every vendor's real client libraries alone
 	@tests/all.sh setup sdks
+
+test-servers:  ## Bugsink, Phoenix and MLflow as upstreams, their databases searched (large downloads: not in `make test`)
+	@tests/all.sh setup servers
 
 bench:  ## criterion benchmarks
 	cargo bench --locked

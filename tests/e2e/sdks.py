@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Real client libraries of every vendor → Tamis → a recording fake vendor, compared with the same libraries → fake vendor.
 
-    tests/e2e/sdks.py                      all of them (`make test-sdks`)
-    tests/e2e/sdks.py --often              the most used ones (part of `make test`)
+    tests/e2e/sdks.py                      all of them (part of `make test`; alone: `make test-sdks`)
+    tests/e2e/sdks.py --often              the most used ones
     tests/e2e/sdks.py --only posthog       scenarios whose name contains the word
     tests/e2e/sdks.py --keep DIR           leaves records and Tamis's log there
     tests/e2e/sdks.py --baseline           without Tamis: what the libraries send, with counts
