@@ -574,7 +574,7 @@ fn hostile_texts_cost_what_they_weigh() {
         let _ = send(&s, &track(&event("note", &quoted(&text))));
         let _ = send(&s, &track(&event(&text, "1")));
         let took = started.elapsed();
-        assert!(took < Duration::from_secs(20), "{what} took {took:?}");
+        assert!(took < Duration::from_secs(60), "{what} took {took:?}");
     }
 }
 
@@ -664,7 +664,7 @@ fn hostile_documents_cost_what_they_weigh() {
         let started = Instant::now();
         let _ = send(&s, &track(&body));
         let took = started.elapsed();
-        assert!(took < Duration::from_secs(20), "{what} took {took:?}");
+        assert!(took < Duration::from_secs(60), "{what} took {took:?}");
     }
     let pairs = "a=b&".repeat(400_000) + "data=" + &percent(GOOD);
     within(|| drop(send(&s, &form("/track", FORM, &pairs))));

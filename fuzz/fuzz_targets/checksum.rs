@@ -13,7 +13,10 @@ fuzz_target!(|data: &[u8]| {
     let how = checksum::verify(known, "sum", b"salt").expect("a right sum");
     assert!(checksum::verify(query, "sum", b"other salt").is_none());
     if let Some(new) = checksum::renew(query, "sum", b"salt", how) {
-        assert!(checksum::verify(&new, "sum", b"salt").is_some(), "a new sum is right");
+        assert!(
+            checksum::verify(&new, "sum", b"salt").is_some(),
+            "a new sum is right"
+        );
         assert!(checksum::verify(&new, "sum", b"pepper").is_none());
     }
 });

@@ -33,5 +33,8 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(written[body.clone()], data[payload]);
         at = body.end;
     }
-    assert!(envelope::next_item(&written, at).is_none(), "more than was written");
+    assert!(
+        envelope::next_item(&written, at).is_none(),
+        "more than was written"
+    );
 });
