@@ -19,7 +19,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 pub struct Countries {
     /// A local database.
     pub of_address: Option<Box<CountryOf>>,
-    /// A header field (lower case) that a proxy in front writes. Who calls [`Scrubber::scrub`] takes
+    /// A header field (lower case) that a proxy in front writes. Who calls [`super::Scrubber::scrub`] takes
     /// care that no client can write it.
     pub header: Option<Box<str>>,
 }
