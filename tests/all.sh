@@ -28,8 +28,8 @@ counted() {
   shift
   say "$name"
   "$@" 2>&1 | tee "$log/out" || status=$?
-  good=$(grep -oE '[0-9]+ passed[;,] [0-9]+ failed' "$log/out" | awk '{ sum += $1 } END { print sum + 0 }')
-  bad=$(grep -oE '[0-9]+ passed[;,] [0-9]+ failed' "$log/out" | awk '{ sum += $3 } END { print sum + 0 }')
+  good=$({ grep -oE '[0-9]+ passed[;,] [0-9]+ failed' "$log/out" || true; } | awk '{ sum += $1 } END { print sum + 0 }')
+  bad=$({ grep -oE '[0-9]+ passed[;,] [0-9]+ failed' "$log/out" || true; } | awk '{ sum += $3 } END { print sum + 0 }')
   if [ "$status" != 0 ] && [ "$bad" = 0 ]; then bad=1; fi
   if [ "$good" = 0 ] && [ "$bad" = 0 ]; then bad=1; echo "no test ran: $name"; fi
   passed=$((passed + good)) failed=$((failed + bad))

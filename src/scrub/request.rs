@@ -1,7 +1,7 @@
 //! A whole request: query, headers, path and body judged, put together again as a
 //! [`CleanRequest`]. This file holds the only constructor of that type.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 
@@ -32,7 +32,8 @@ pub struct Scrubber {
     keys: ArcSwap<Keys>,
     countries: Countries,
     vendors: Vec<Arc<Vendor>>,
-    plans: Vec<Vec<Plan>>,
+    /// Made when the first request for the endpoint comes: a proxy serves few of the catalogs.
+    plans: Vec<Vec<OnceLock<Option<Plan>>>>,
     policy: Arc<CompiledPolicy>,
     /// By vendor: the salt of its checksums.
     salts: Vec<Option<SecretText>>,
@@ -94,7 +95,7 @@ impl Learned {
 }
 
 impl Scrubber {
-    /// Plans every endpoint of the vendors under a policy. `primary` is the pseudonym key.
+    /// Judges requests to these vendors under a policy. `primary` is the pseudonym key.
     #[must_use]
     pub fn new(
         policy: Arc<CompiledPolicy>,
@@ -104,9 +105,8 @@ impl Scrubber {
         let plans = vendors
             .iter()
             .map(|vendor| {
-                (0..vendor.endpoints.len())
-                    .filter_map(|at| Plan::new(vendor, at, &policy))
-                    .collect()
+                let empty = vendor.endpoints.iter().map(|_| OnceLock::new());
+                empty.collect()
             })
             .collect();
         Self {
@@ -158,10 +158,16 @@ impl Scrubber {
         &self.policy
     }
 
+    fn plan(&self, vendor: usize, endpoint: usize) -> Option<&Plan> {
+        let plan = self.plans.get(vendor)?.get(endpoint)?;
+        let make = || Plan::new(self.vendors.get(vendor)?, endpoint, &self.policy);
+        plan.get_or_init(make).as_ref()
+    }
+
     /// Judges a request.
     pub fn scrub<'p>(&'p self, raw: &RawRequest<'_>, scratch: &mut Scratch) -> Verdict<'p> {
         scratch.report = Report::default();
-        let plan = self.plans.get(raw.vendor).and_then(|p| p.get(raw.endpoint));
+        let plan = self.plan(raw.vendor, raw.endpoint);
         let Some((plan, place)) = plan.and_then(|plan| Some((plan, plan.place()?))) else {
             return refuse(DecodeErrorKind::Unsupported, "endpoint");
         };
