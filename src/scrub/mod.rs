@@ -31,6 +31,7 @@ mod protobuf;
 mod protobuf_out;
 mod querypack;
 mod request;
+mod scratch;
 mod settled;
 mod sums;
 mod target;
@@ -48,7 +49,8 @@ use crate::codec::DecodeError;
 
 pub use epoch::Countries;
 pub use paths::Source;
-pub use request::{Scratch, Scrubber};
+pub use request::Scrubber;
+pub use scratch::Scratch;
 pub use target::{Target, real_target};
 
 /// A request as it came, after routing.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 
-use super::engine::{Classes, Found, Judge, Level, encode};
+use super::engine::{Found, Judge, Level, encode};
 use super::epoch::{Countries, Keys};
 use super::facts::{self, Facts};
 use super::fate::{Fate, Stop, Text};
@@ -15,12 +15,11 @@ use super::headers::{
 };
 use super::heard::Heard;
 use super::issued::is_issued;
-use super::memo::Memo;
-use super::paths::{Paths, ROOT, Source};
+use super::paths::{ROOT, Source};
 use super::places::answer;
 use super::plan::{NO_RULE, Plan};
-use super::pools::Pools;
-use super::{CleanRequest, RawRequest, Refusal, Report, Row, Verdict};
+use super::scratch::{Learned, Scratch};
+use super::{CleanRequest, RawRequest, Refusal, Report, Verdict};
 use crate::catalog::{Endpoint, Kind, Layer, ParamFormat, PathSegment, Vendor};
 use crate::codec::{self, DecodeError, DecodeErrorKind, form};
 use crate::policy::CompiledPolicy;
@@ -37,61 +36,6 @@ pub struct Scrubber {
     policy: Arc<CompiledPolicy>,
     /// By vendor: the salt of its checksums.
     salts: Vec<Option<SecretText>>,
-}
-
-/// What a thread keeps between requests: buffers, learned paths, the report of the last request.
-#[derive(Default)]
-pub struct Scratch {
-    owner: u64,
-    plans: Vec<Vec<Option<Learned>>>,
-    pools: Pools,
-    report: Report,
-    rows: Option<Vec<Row>>,
-}
-
-impl Scratch {
-    /// Empty scratch.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Empty scratch that keeps a row for each leaf, values included: for `explain`.
-    #[must_use]
-    pub fn explaining() -> Self {
-        Self {
-            rows: Some(Vec::new()),
-            ..Self::default()
-        }
-    }
-
-    /// What was done to the last request.
-    #[must_use]
-    pub fn report(&self) -> &Report {
-        &self.report
-    }
-
-    /// The rows since the last call.
-    pub fn take_rows(&mut self) -> Vec<Row> {
-        self.rows.as_mut().map(std::mem::take).unwrap_or_default()
-    }
-}
-
-/// What a thread has learned about one plan.
-struct Learned {
-    paths: Paths,
-    classes: Classes,
-    memo: Memo,
-}
-
-impl Learned {
-    fn new(plan: &Plan) -> Self {
-        Self {
-            paths: Paths::new(plan),
-            classes: Classes::default(),
-            memo: Memo::default(),
-        }
-    }
 }
 
 impl Scrubber {
