@@ -463,11 +463,9 @@ fn healthcheck_asks_the_admin_listener() {
                 stream.read_exact(&mut byte).expect("a request");
                 head.push(byte[0]);
             }
-            write!(
-                stream,
-                "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-            )
-            .expect("written");
+            // In one piece: the client hangs up as soon as it has read the status.
+            let whole = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
+            stream.write_all(whole.as_bytes()).expect("written");
             String::from_utf8_lossy(&head).into_owned()
         });
         let output = tamis(dir.path(), &["healthcheck", "--admin-listen", &port]);
