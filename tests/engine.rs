@@ -124,3 +124,54 @@ fn a_script_is_asked_for_by_a_name_that_names_nobody() {
         support::Outcome::Refuse(_)
     ));
 }
+
+/// A path that was met before is judged in a shorter way; it must come to the same.
+#[test]
+fn what_was_learned_judges_as_the_first_look_did() {
+    let vendor = r#"
+        name = "acme"
+        title = "Acme"
+        upstream = "https://in.acme.example"
+        [formats.json]
+        types = ["*"]
+        layers = ["json"]
+        [[endpoint]]
+        paths = ["/e"]
+        kind = "collect"
+        methods = ["POST"]
+        body = ["json"]
+        events = ["[]"]
+        answers = [{ status = 200 }]
+        [fields]
+        issued = ["id"]
+        routes = ["view"]
+    "#;
+    let id = "0123456789abcdef0123456789abcdef";
+    for (unlisted, action, view) in [
+        ("keep", "drop", "checkout.pay"),
+        ("drop", "keep", "checkout.pay"),
+        ("keep", "hash", "checkout.pay"),
+        ("drop", "drop", "/pay/4"),
+    ] {
+        let policy = format!(
+            "version = 1\nname = \"t\"\nunlisted = \"{unlisted}\"\n\
+             [[rule]]\ncategory = [\"user.behavior\"]\naction = \"{action}\"\n\
+             [[rule]]\nfield = [\"id\"]\naction = \"{action}\"\n"
+        );
+        let (policy, _) = tamis::policy::CompiledPolicy::load("t.toml", &policy).unwrap();
+        let vendor = tamis::catalog::load::load("acme.toml", vendor).unwrap().0;
+        let key = tamis::sensitive::SecretKey::new([7; 32]);
+        let s = tamis::scrub::Scrubber::new(policy.into(), vec![vendor.into()], &key);
+        let one = format!(r#"{{"id":"{id}","view":"{view}"}}"#);
+        let given = format!("[{one},{one},{one}]");
+        let request = support::Request {
+            vendor: "acme",
+            path: "/e",
+            ..track(&given)
+        };
+        let left = body(&s, &request);
+        let events: serde_json::Value = serde_json::from_str(&left).unwrap();
+        assert_eq!(events[0], events[1], "{unlisted} {action} {view}: {left}");
+        assert_eq!(events[0], events[2], "{unlisted} {action} {view}: {left}");
+    }
+}

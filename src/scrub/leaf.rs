@@ -328,6 +328,9 @@ impl Judge<'_, '_> {
             && node.set.is_none()
             && !node.positional
             && !node.required
+            // Here the value has a say before the rule does.
+            && !node.issued
+            && !node.route
             && node.unfold.is_none()
             && matches!(node.key_out, KeyOut::Same);
         let known = node.category.is_some() || node.protocol;
