@@ -4,7 +4,7 @@ use super::Refusal;
 use super::engine::{Found, Judge};
 use super::fate::{Leaf, Stop, Text};
 use super::hot::Settled;
-use super::memo::Known;
+use super::memo::{self, Known};
 use super::paths::{KeyOut, NodeId, Paths, Source};
 use super::plan::{NO_RULE, RuleId};
 use crate::action::{Action, Context, Effect, Value};
@@ -230,13 +230,17 @@ impl<'p> Judge<'p, '_> {
             && !found.project
             && Paths::lasts(found.path)
             && is_remembered(self.action(found));
-        if memorable
-            && let Some((leaf, slot)) = self.remembered(found.path, raw.as_bytes(), node, edits)
-        {
-            self.report.count_slot(slot);
-            return Ok(leaf);
-        }
-        let memorable = memorable && self.remembers();
+        let place = match memorable.then(|| self.missed(node)) {
+            None => None,
+            Some(Some(place)) => Some(place),
+            Some(None) => match self.remembered(found.path, raw.as_bytes(), node, edits) {
+                Ok((leaf, slot)) => {
+                    self.report.count_slot(slot);
+                    return Ok(leaf);
+                }
+                Err(place) => place,
+            },
+        };
         self.random = false;
         let mut plain = self.pools.text();
         if node.escaped {
@@ -245,8 +249,11 @@ impl<'p> Judge<'p, '_> {
         let fate = self.text(if node.escaped { &plain } else { raw }, found, self.folds);
         self.pools.give_text(plain);
         let fate = fate?;
-        if memorable && !self.random && self.unfold_left > 0 {
-            self.remember(raw, found, &fate);
+        if let Some(place) = place
+            && !self.random
+            && self.unfold_left > 0
+        {
+            self.remember(place, raw, found, &fate);
         }
         Ok(match fate {
             Text::Keep => Leaf::Keep,
@@ -282,7 +289,7 @@ impl Judge<'_, '_> {
     }
 
     /// What became of the same string at the same path before, done again; with the action's slot
-    /// in the report.
+    /// in the report. Else where it is to be remembered, if it is.
     #[inline]
     pub(super) fn remembered(
         &self,
@@ -290,9 +297,9 @@ impl Judge<'_, '_> {
         raw: &[u8],
         node: &Node,
         edits: &mut Edits,
-    ) -> Option<(Leaf, u8)> {
-        if !self.remembers() {
-            return None;
+    ) -> Result<(Leaf, u8), Option<memo::Place>> {
+        if !self.remembers() || raw.len() > memo::MAX_TEXT {
+            return Err(None);
         }
         let (known, slot) = self.memo.get(path, self.class, raw)?;
         let leaf = match known {
@@ -303,7 +310,13 @@ impl Judge<'_, '_> {
                 Leaf::Edited
             }
         };
-        Some((leaf, slot))
+        Ok((leaf, slot))
+    }
+
+    /// Where the scalar is to be remembered, when it was just looked for in vain.
+    fn missed(&mut self, node: &Node) -> Option<memo::Place> {
+        let (start, place) = self.missed.take()?;
+        (start == node.start && self.remembers()).then_some(place)
     }
 
     /// Notes what becomes of scalars at a path, where the path alone says it.
@@ -350,7 +363,7 @@ impl Judge<'_, '_> {
         }
     }
 
-    fn remember(&mut self, raw: &str, found: Found, fate: &Text) {
+    fn remember(&mut self, place: memo::Place, raw: &str, found: Found, fate: &Text) {
         let mut inside = Vec::new();
         let known = match fate {
             Text::Keep => Known::Keep,
@@ -368,7 +381,7 @@ impl Judge<'_, '_> {
         };
         let (class, action) = (self.class, self.last_action);
         self.memo
-            .put(found.path, class, raw.as_bytes(), known, action);
+            .put(place, found.path, class, raw.as_bytes(), known, action);
     }
 }
 

@@ -167,6 +167,7 @@ impl Scrubber {
             answers: 0,
             each: Vec::new(),
             last_action: 0,
+            missed: None,
             random: false,
             projects: raw.projects,
             salt: self.salts.get(raw.vendor).and_then(Option::as_ref),
