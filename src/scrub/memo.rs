@@ -28,21 +28,82 @@ pub(super) enum Known<'m> {
     Inside(&'m [u8]),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Kind {
+    /// Nothing stands here yet.
+    #[default]
+    Free,
     Keep,
     Remove,
     Inside,
 }
 
+/// Bytes that a slot holds itself: nearly every text with what leaves in its place.
+const INLINE: usize = 96;
+
+/// Two cache lines: what is looked up is compared where it stands.
+#[repr(align(128))]
 struct Slot {
     path: NodeId,
+    class: u32,
+    /// Lengths of the text and of what leaves in its place, which stands behind it.
+    text: u16,
+    out: u16,
     kind: Kind,
     action: u8,
-    class: usize,
-    /// Length of the text; what leaves in its place stands behind it.
-    len: usize,
-    bytes: Vec<u8>,
+    inline: [u8; INLINE],
+    /// Both, where they are longer than a slot.
+    long: Box<[u8]>,
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self {
+            path: NodeId::MAX,
+            class: 0,
+            text: 0,
+            out: 0,
+            kind: Kind::Free,
+            action: 0,
+            inline: [0; INLINE],
+            long: Box::default(),
+        }
+    }
+}
+
+impl Slot {
+    /// The text and what leaves in its place.
+    #[inline]
+    fn pair(&self) -> (&[u8], &[u8]) {
+        let (text, out) = (usize::from(self.text), usize::from(self.out));
+        let bytes = if text + out <= INLINE {
+            self.inline.get(..text + out)
+        } else {
+            Some(&*self.long)
+        };
+        bytes
+            .and_then(|bytes| bytes.split_at_checked(text))
+            .unwrap_or_default()
+    }
+
+    /// Takes both in; false when they are longer than is remembered.
+    fn fill(&mut self, text: &[u8], out: &[u8]) -> bool {
+        let (Ok(text_len), Ok(out_len)) = (u16::try_from(text.len()), u16::try_from(out.len()))
+        else {
+            return false;
+        };
+        (self.text, self.out) = (text_len, out_len);
+        let whole = text.len() + out.len();
+        if let Some(inline) = self.inline.get_mut(..whole) {
+            let (head, tail) = inline.split_at_mut(text.len());
+            head.copy_from_slice(text);
+            tail.copy_from_slice(out);
+            self.long = Box::default();
+        } else {
+            self.long = [text, out].concat().into();
+        }
+        true
+    }
 }
 
 /// Where a text would stand that is not here: spares a second hash.
@@ -52,17 +113,12 @@ pub(super) struct Place {
     tag: u32,
 }
 
-/// A set: the hashes stand together, so that a text that is not here costs one look.
-#[derive(Default)]
-struct Set {
-    tags: [u32; WAYS],
-    slots: [Option<Slot>; WAYS],
-}
-
-/// See the module.
+/// See the module. The tags stand apart from the slots, all of them in little room, so that a text
+/// that is not here costs one look.
 #[derive(Default)]
 pub(super) struct Memo {
-    sets: Vec<Set>,
+    tags: Vec<[u32; WAYS]>,
+    slots: Vec<[Slot; WAYS]>,
     hasher: foldhash::fast::RandomState,
 }
 
@@ -76,24 +132,25 @@ impl Memo {
         text: &[u8],
     ) -> Result<(Known<'_>, u8), Place> {
         let place = self.place(path, text);
-        let Some(set) = self.sets.get(place.set) else {
+        let (Some(tags), Some(slots)) = (self.tags.get(place.set), self.slots.get(place.set))
+        else {
             return Err(place);
         };
-        for (mine, slot) in set.tags.iter().zip(&set.slots) {
-            if *mine == place.tag
-                && let Some(slot) = slot
-                && slot.path == path
-                && slot.class == class
-                && let Some((mine, out)) = slot.bytes.split_at_checked(slot.len)
-                && *mine == *text
-            {
-                let known = match slot.kind {
-                    Kind::Keep => Known::Keep,
-                    Kind::Remove => Known::Remove,
-                    Kind::Inside => Known::Inside(out),
-                };
-                return Ok((known, slot.action));
+        for (tag, slot) in tags.iter().zip(slots) {
+            if *tag != place.tag || slot.path != path || slot.class as usize != class {
+                continue;
             }
+            let (mine, out) = slot.pair();
+            if *mine != *text {
+                continue;
+            }
+            let known = match slot.kind {
+                Kind::Free => continue,
+                Kind::Keep => Known::Keep,
+                Kind::Remove => Known::Remove,
+                Kind::Inside => Known::Inside(out),
+            };
+            return Ok((known, slot.action));
         }
         Err(place)
     }
@@ -108,37 +165,35 @@ impl Memo {
         known: Known<'_>,
         action: u8,
     ) {
+        let Ok(class) = u32::try_from(class) else {
+            return;
+        };
         if text.len() > MAX_TEXT {
             return;
         }
-        if self.sets.is_empty() {
-            self.sets.resize_with(SETS, Set::default);
+        if self.slots.is_empty() {
+            self.tags.resize(SETS, [0; WAYS]);
+            self.slots.resize_with(SETS, Default::default);
         }
         let (kind, out) = match known {
             Known::Keep => (Kind::Keep, &[][..]),
             Known::Remove => (Kind::Remove, &[][..]),
             Known::Inside(out) => (Kind::Inside, out),
         };
-        let Some(set) = self.sets.get_mut(place.set) else {
+        let (Some(tags), Some(slots)) =
+            (self.tags.get_mut(place.set), self.slots.get_mut(place.set))
+        else {
             return;
         };
-        let free = set.slots.iter().position(Option::is_none);
+        let free = slots.iter().position(|slot| slot.kind == Kind::Free);
         let way = free.unwrap_or(place.tag as usize / 7 % WAYS);
-        if let (Some(mine), Some(slot)) = (set.tags.get_mut(way), set.slots.get_mut(way)) {
-            *mine = place.tag;
-            // The memory of what makes room is used again.
-            let mut bytes = slot.take().map_or_else(Vec::new, |old| old.bytes);
-            bytes.clear();
-            bytes.extend_from_slice(text);
-            bytes.extend_from_slice(out);
-            *slot = Some(Slot {
-                path,
-                kind,
-                action,
-                class,
-                len: text.len(),
-                bytes,
-            });
+        if let (Some(tag), Some(slot)) = (tags.get_mut(way), slots.get_mut(way)) {
+            slot.kind = Kind::Free;
+            if slot.fill(text, out) {
+                *tag = place.tag;
+                (slot.path, slot.class, slot.action) = (path, class, action);
+                slot.kind = kind;
+            }
         }
     }
 
@@ -177,6 +232,12 @@ mod tests {
         assert!(memo.get(2, 0, b"a").is_err());
         assert!(memo.get(1, 1, b"a").is_err());
         assert!(memo.get(1, 0, b"b").is_err());
+        let long = [b'b'; INLINE];
+        put(&mut memo, 1, &long, Known::Inside(b"longer"), 5);
+        let known = Some((Known::Inside(&b"longer"[..]), 5));
+        assert_eq!(memo.get(1, 0, &long).ok(), known);
+        put(&mut memo, 1, b"huge", Known::Inside(&[b'x'; 70_000]), 5);
+        assert!(memo.get(1, 0, b"huge").is_err());
         put(&mut memo, 1, &[b'a'; MAX_TEXT + 1], Known::Keep, 0);
         assert!(memo.get(1, 0, &[b'a'; MAX_TEXT + 1]).is_err());
     }
@@ -187,13 +248,9 @@ mod tests {
         for n in 0..200_000u32 {
             put(&mut memo, n, &n.to_le_bytes(), Known::Keep, 0);
         }
-        assert_eq!(memo.sets.len(), SETS);
-        let held: usize = memo
-            .sets
-            .iter()
-            .map(|s| s.slots.iter().flatten().count())
-            .sum();
-        assert!(held <= SETS * WAYS);
+        assert_eq!((memo.tags.len(), memo.slots.len()), (SETS, SETS));
+        // 128 bytes a slot: two megabytes and a little a thread, and what is longer.
+        assert_eq!(std::mem::size_of::<Slot>(), 128);
     }
 
     #[test]

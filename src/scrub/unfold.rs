@@ -245,6 +245,15 @@ static VALUES: [u8; 256] = {
 
 /// What base64 that begins like this may hold: a compressed stream, or text (`Some(None)`).
 fn opens(start: &[u8; MIN_BASE64]) -> Option<Option<Coding>> {
+    // Two bytes are enough to tell most ids.
+    let [a, b, c, ..] = start.map(|b| VALUES.get(usize::from(b)).copied().unwrap_or(64));
+    let (first, second) = (a << 2 | b >> 4, b << 4 | c >> 2);
+    let text = printable(first) && matches!(first, ..0x80 | 0xc2..0xf5);
+    let follows = (first < 0x80) != matches!(second, 0x80..0xc0);
+    let stream = matches!((first, second), (0x1f, 0x8b) | (0x28, 0xb5) | (0x78, _));
+    if (a | b | c) >= 64 || !(text && follows || stream) {
+        return None;
+    }
     let head = head_of(start)?;
     match &head[..] {
         [0x1f, 0x8b, 8, ..] => return Some(Some(Coding::Gzip)),
@@ -284,9 +293,9 @@ pub(super) fn opens_joined(text: &str) -> bool {
 /// Whether an id of hexadecimal digits (see [`crate::detect::form`]) may be text in some encoding.
 pub(super) fn may_unfold(id: &str) -> bool {
     let tail = |at: usize| id.as_bytes().get(at..).and_then(|tail| tail.first_chunk());
-    mixes_cases(id)
-        || run_starts(id).any(|at| tail(at).and_then(opens).is_some())
+    run_starts(id).any(|at| tail(at).and_then(opens).is_some())
         || opens_reversed(id)
+        || mixes_cases(id)
         || hex_runs(id)
             .into_iter()
             .any(|run| id.get(run).and_then(hex_text).is_some())
@@ -417,6 +426,7 @@ pub(super) fn to_hex(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::Strategy;
 
     #[test]
     fn queries_are_told_from_prose_and_base64() {
@@ -446,6 +456,52 @@ mod tests {
             Some("jane@example.com")
         );
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(4000))]
+        #[test]
+        fn what_opens_is_what_decodes_to_text(
+            text in proptest::prop_oneof![
+                "[0-9a-f]{12,40}", "[A-Za-z0-9+/]{12,40}", "(H4sI|eJ|KLUv)[A-Za-z0-9+/]{9,20}",
+                "[ -~éß漢🙂]{9,20}".prop_map(|plain| pack_base64(STANDARD, None, &plain)),
+            ]
+        ) {
+            let mut plain = Vec::new();
+            let whole = text.get(..text.len() / 4 * 4).unwrap_or("");
+            if lenient(whole, &mut plain).is_none() {
+                return Ok(());
+            }
+            let text = std::str::from_utf8(&plain).is_ok_and(|text| text.bytes().all(printable));
+            let opened = whole.as_bytes().first_chunk().and_then(opens);
+            // All that is text opens; what opens as no stream begins with text.
+            proptest::prop_assert!(!text || opened.is_some(), "{}", whole);
+            if opened == Some(None) {
+                let head = plain.get(..9).unwrap_or(&[]);
+                let begins = match std::str::from_utf8(head) {
+                    Ok(_) => true,
+                    Err(error) => error.error_len().is_none(),
+                };
+                proptest::prop_assert!(begins && head.iter().all(|b| printable(*b)), "{}", whole);
+            }
+        }
+
+        #[test]
+        fn ids_that_may_not_unfold_do_not(id in "([a-z]{1,6}[-_]){0,2}[0-9a-f]{25,40}|(61|62|20|40|2e|6f|30){13,20}") {
+            if !may_unfold(&id) {
+                let left = &mut (1 << 20);
+                for at in run_starts(&id).chain([0]) {
+                    let opened = base64_text(id.get(at..).unwrap_or(""), left);
+                    proptest::prop_assert!(matches!(opened, Opened::No), "{} {}", id, at);
+                }
+                proptest::prop_assert!(hex_text(&id).is_none());
+            }
+        }
+    }
+
+    const STANDARD: Flavour = Flavour {
+        alphabet: Alphabet::Standard,
+        padded: true,
+    };
 
     #[test]
     fn what_is_legible_may_be() {
