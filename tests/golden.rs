@@ -23,7 +23,7 @@ mod unfold;
 use std::path::{Path, PathBuf};
 
 use support::{Outcome, Request, builtin, send_with};
-use tamis::scrub::{CleanRequest, Scratch, Scrubber};
+use tamis::scrub::{CleanRequest, Scratch, Scrubber, Shadow};
 use unfold::{Tree, base64, digits, lossy, percent, unfold};
 
 const POLICIES: [&str; 2] = ["default", "strict"];
@@ -136,6 +136,48 @@ fn what_was_learned_judges_as_the_first_look_did() {
             let place = file.display();
             assert_eq!(first, fresh, "{place} under {policy}, after others");
             assert_eq!(second, fresh, "{place} under {policy}, the second time");
+        }
+    }
+}
+
+#[test]
+fn a_shadow_policy_changes_no_recording_and_differs_from_others_only() {
+    let said = |outcome: Outcome| match outcome {
+        Outcome::Forward(clean) => {
+            let headers: Vec<_> = clean.headers().collect();
+            (
+                format!("{} {headers:?}", clean.target()),
+                clean.body().to_vec(),
+            )
+        }
+        Outcome::Answer => ("answered".to_owned(), Vec::new()),
+        Outcome::Refuse(refusal) => (format!("{refusal:?}"), Vec::new()),
+    };
+    for (policy, shadow) in [
+        ("default", "default"),
+        ("strict", "strict"),
+        ("default", "cnil"),
+    ] {
+        let alone = builtin(policy);
+        let both = builtin(policy).with_shadow(Shadow::new(builtin(shadow)));
+        let (mut one, mut other) = (Scratch::new(), Scratch::new());
+        for file in fixtures() {
+            let recorded = Recorded::read(&file);
+            for _ in 0..2 {
+                let with = said(recorded.outcome(&both, &mut one));
+                let without = said(recorded.outcome(&alone, &mut other));
+                assert_eq!(with, without, "{} under {policy}", file.display());
+                let differs = one.report().shadow_differences;
+                assert!(policy != shadow || differs == 0, "{}", file.display());
+            }
+        }
+        let differences = both.shadow().expect("a shadow").differences();
+        assert_eq!(differences.failed(), 0);
+        let rows = differences.rows();
+        assert_eq!(rows.is_empty(), policy == shadow, "{policy} and {shadow}");
+        let rows = format!("{rows:?}").to_lowercase();
+        for word in PERSON.iter().chain(&NUMBERS) {
+            assert!(!rows.contains(&word.to_lowercase()), "{word} in {rows}");
         }
     }
 }

@@ -4,6 +4,8 @@
 //! a loopback `Host`, so that a web page cannot reach it by a name of its own; what changes something
 //! is POST and refuses foreign origins.
 
+mod shadow;
+
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -157,13 +159,14 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
             state.live.metrics.render(),
         ),
         ("/api/status", true) => json(StatusCode::OK, &status_of(&state.live)),
+        ("/api/shadow", true) => json(StatusCode::OK, &shadow::answer(&state.live)),
         ("/reload", false) if request.method() == Method::POST => reload(state).await,
         ("/", true) => typed(
             StatusCode::OK,
             "text/html; charset=utf-8",
             page(&state.live),
         ),
-        ("/healthz" | "/readyz" | "/metrics" | "/api/status" | "/", false) => {
+        ("/healthz" | "/readyz" | "/metrics" | "/api/status" | "/api/shadow" | "/", false) => {
             not_allowed("GET, HEAD")
         }
         ("/reload", _) => not_allowed("POST"),
@@ -267,13 +270,16 @@ fn page(live: &Live) -> String {
     if let Some(reason) = live.last_error() {
         row("Last reload refused", &reason);
     }
+    if let Some(shadow) = generation.scrubber.shadow() {
+        row("Shadow policy", &shadow.scrubber().policy().name);
+    }
     for vendor in generation.scrubber.vendors() {
         row(&vendor.title, &format!("/{}", vendor.name));
     }
     format!(
         "<!doctype html><html lang=en><meta charset=utf-8><title>Tamis</title>\
          <style>body{{font:16px system-ui;margin:2rem}}th{{text-align:left;padding-right:2rem}}</style>\
-         <h1>Tamis</h1><table>{rows}</table><p><a href=/metrics>Metrics</a>"
+         <h1>Tamis</h1><table>{rows}</table><p><a href=/metrics>Metrics</a> <a href=/api/shadow>Shadow policy</a>"
     )
 }
 

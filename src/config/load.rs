@@ -26,6 +26,10 @@ pub fn load(file: &str, text: &str) -> Result<(Config, Diagnostics), Diagnostics
         policy_name(&name, &mut d);
         config.policy = name.value.to_owned();
     }
+    if let Some(name) = root.str("shadow_policy", &mut d) {
+        policy_name(&name, &mut d);
+        config.shadow_policy = Some(name.value.to_owned());
+    }
     config.state_dir = path(&root, "state_dir", &mut d);
     config.vendors_dir = path(&root, "vendors_dir", &mut d);
     config.geoip_db = path(&root, "geoip_db", &mut d);
@@ -401,6 +405,9 @@ path = "/a"
         let (config, _) = load("t.toml", "[[route]]\nvendor = \"mixpanel\"").unwrap();
         assert_eq!(config.routes[0].path.as_deref(), Some("/mixpanel"));
         assert!(errors("policy = \"cnill\"")[0].contains("did you mean `cnil`?"));
+        assert!(errors("shadow_policy = \"cnill\"")[0].contains("did you mean `cnil`?"));
+        let (config, _) = load("t.toml", "shadow_policy = \"mine.toml\"").unwrap();
+        assert_eq!(config.watched(), [std::path::Path::new("mine.toml")]);
         assert!(
             errors("[[route]]\nvendor = \"m\"\npath = \"/\"")[0].contains("cannot take every path")
         );

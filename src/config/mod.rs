@@ -25,6 +25,8 @@ pub use load::load;
 pub struct Config {
     /// A built-in policy's name or a file.
     pub policy: String,
+    /// A policy that is only asked what it would do; named like `policy`.
+    pub shadow_policy: Option<String>,
     /// Where keys and durable state live; `None`: the default place.
     pub state_dir: Option<PathBuf>,
     /// More catalogs, or replacements.
@@ -171,6 +173,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             policy: "default".into(),
+            shadow_policy: None,
             state_dir: None,
             vendors_dir: None,
             checksum_salts: Vec::new(),
@@ -201,8 +204,10 @@ impl Config {
     #[must_use]
     pub fn watched(&self) -> Vec<PathBuf> {
         let mut files = self.files.clone();
-        if crate::policy::builtin(&self.policy).is_none() {
-            files.push(PathBuf::from(&self.policy));
+        for name in std::iter::once(&self.policy).chain(&self.shadow_policy) {
+            if crate::policy::builtin(name).is_none() {
+                files.push(PathBuf::from(name));
+            }
         }
         if let Some(tls) = &self.gateway.tls {
             files.extend([tls.cert.clone(), tls.key.clone()]);

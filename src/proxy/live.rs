@@ -143,6 +143,9 @@ impl Current {
             .map(tls::server_config)
             .transpose()
             .map_err(|error| error.to_string())?;
+        if let Some(shadow) = generation.scrubber.shadow() {
+            shadow.count_into(&metrics.shadow);
+        }
         Ok(Self {
             routes,
             metrics: metrics.resolve(generation.scrubber.vendors()),
@@ -217,6 +220,9 @@ impl Live {
                     &next.generation.policy_name,
                     &next.generation.policy_digest,
                 );
+                if compared(&old.generation.scrubber) != compared(&next.generation.scrubber) {
+                    self.metrics.shadow.reset();
+                }
                 self.current.store(Arc::new(next));
                 note_time(&self.metrics);
                 Ok(())
@@ -283,6 +289,12 @@ impl Live {
     pub fn is_draining(&self) -> bool {
         self.draining.is_cancelled()
     }
+}
+
+/// Which policies are compared.
+fn compared(scrubber: &Scrubber) -> Option<[[u8; 32]; 2]> {
+    let shadow = scrubber.shadow()?;
+    Some([scrubber.policy().digest, shadow.scrubber().policy().digest])
 }
 
 /// What a host that a client chose may lead to.

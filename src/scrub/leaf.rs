@@ -7,6 +7,7 @@ use super::hot::Settled;
 use super::memo::Known;
 use super::paths::{KeyOut, NodeId, Paths, Source};
 use super::plan::{NO_RULE, RuleId};
+use super::tally::Done;
 use crate::action::{Action, Context, Effect, Value};
 use crate::category::DataCategory;
 use crate::detect;
@@ -231,13 +232,14 @@ impl<'p> Judge<'p, '_> {
             && Paths::lasts(found.path)
             && is_remembered(self.action(found));
         if memorable
-            && let Some((leaf, slot)) = self.remembered(found.path, raw.as_bytes(), node, edits)
+            && let Some((leaf, done)) = self.remembered(found.path, raw.as_bytes(), node, edits)
         {
-            self.report.count_slot(slot);
+            self.again(done);
             return Ok(leaf);
         }
         let memorable = memorable && self.remembers();
         self.random = false;
+        let mark = self.tally.mark();
         let mut plain = self.pools.text();
         if node.escaped {
             unescape_into(raw, &mut plain);
@@ -246,7 +248,7 @@ impl<'p> Judge<'p, '_> {
         self.pools.give_text(plain);
         let fate = fate?;
         if memorable && !self.random && self.unfold_left > 0 {
-            self.remember(raw, found, &fate);
+            self.remember(raw, found, &fate, mark);
         }
         Ok(match fate {
             Text::Keep => Leaf::Keep,
@@ -281,8 +283,7 @@ impl Judge<'_, '_> {
         self.folds == 0 && self.unfold_left > UNFOLD_OF_A_MEMO && !self.plan.vendor.quotes
     }
 
-    /// What became of the same string at the same path before, done again; with the action's slot
-    /// in the report.
+    /// What became of the same string at the same path before, done again; with what was decided.
     #[inline]
     pub(super) fn remembered(
         &self,
@@ -290,11 +291,11 @@ impl Judge<'_, '_> {
         raw: &[u8],
         node: &Node,
         edits: &mut Edits,
-    ) -> Option<(Leaf, u8)> {
+    ) -> Option<(Leaf, Done)> {
         if !self.remembers() {
             return None;
         }
-        let (known, slot) = self.memo.get(path, self.class, raw)?;
+        let (known, done) = self.memo.get(path, self.class, raw)?;
         let leaf = match known {
             Known::Keep => Leaf::Keep,
             Known::Remove => Leaf::Remove,
@@ -303,7 +304,7 @@ impl Judge<'_, '_> {
                 Leaf::Edited
             }
         };
-        Some((leaf, slot))
+        Some((leaf, done))
     }
 
     /// Notes what becomes of scalars at a path, where the path alone says it.
@@ -345,12 +346,17 @@ impl Judge<'_, '_> {
         } else {
             Settled::No
         };
+        let done = match settled {
+            Settled::No => 0,
+            Settled::Drop => self.decision_of_path(path, rule, &Action::Drop),
+            Settled::Keep | Settled::Look => self.decision_of_path(path, rule, &KEEP),
+        };
         if let Some(hot) = self.paths.hot_mut(path) {
-            hot.settle(self.class, settled);
+            hot.settle(self.class, settled, done);
         }
     }
 
-    fn remember(&mut self, raw: &str, found: Found, fate: &Text) {
+    fn remember(&mut self, raw: &str, found: Found, fate: &Text, mark: usize) {
         let mut inside = Vec::new();
         let known = match fate {
             Text::Keep => Known::Keep,
@@ -366,9 +372,9 @@ impl Judge<'_, '_> {
             // Rare, or not a string any more.
             Text::Null | Text::Number(_) | Text::DropEvent => return,
         };
-        let (class, action) = (self.class, self.last_action);
+        let done = self.all_since(mark);
         self.memo
-            .put(found.path, class, raw.as_bytes(), known, action);
+            .put(found.path, self.class, raw.as_bytes(), known, done);
     }
 }
 

@@ -8,6 +8,7 @@
 use std::hash::{BuildHasher, Hasher};
 
 use super::paths::NodeId;
+use super::tally::Done;
 
 /// Sets of texts.
 const SETS: usize = 512;
@@ -37,7 +38,7 @@ enum Kind {
 struct Slot {
     path: NodeId,
     kind: Kind,
-    action: u8,
+    done: Done,
     class: usize,
     /// Length of the text; what leaves in its place stands behind it.
     len: usize,
@@ -60,9 +61,9 @@ pub(super) struct Memo {
 }
 
 impl Memo {
-    /// What became of the text, and the action that did it.
+    /// What became of the text, and the decisions that did it.
     #[inline]
-    pub(super) fn get(&self, path: NodeId, class: usize, text: &[u8]) -> Option<(Known<'_>, u8)> {
+    pub(super) fn get(&self, path: NodeId, class: usize, text: &[u8]) -> Option<(Known<'_>, Done)> {
         if text.len() > MAX_TEXT || self.sets.is_empty() {
             return None;
         }
@@ -81,7 +82,7 @@ impl Memo {
                     Kind::Remove => Known::Remove,
                     Kind::Inside => Known::Inside(out),
                 };
-                return Some((known, slot.action));
+                return Some((known, slot.done));
             }
         }
         None
@@ -94,7 +95,7 @@ impl Memo {
         class: usize,
         text: &[u8],
         known: Known<'_>,
-        action: u8,
+        done: Done,
     ) {
         if text.len() > MAX_TEXT {
             return;
@@ -118,7 +119,7 @@ impl Memo {
             *slot = Some(Slot {
                 path,
                 kind,
-                action,
+                done,
                 class,
                 len: text.len(),
                 bytes: [text, out].concat().into(),

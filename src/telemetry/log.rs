@@ -151,6 +151,11 @@ pub fn request_done(vendor: &str, endpoint: &str, status: u16, events: (u32, u32
     );
 }
 
+/// The shadow policy would have decided otherwise about this many values of a request.
+pub fn shadow_differs(vendor: &str, endpoint: &str, differences: u32) {
+    tracing::debug!(vendor, endpoint, differences, "the shadow policy differs");
+}
+
 /// No more connections are taken.
 pub fn drain_started(deadline: Duration) {
     tracing::info!(deadline_s = deadline.as_secs_f64(), "draining");
