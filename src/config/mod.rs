@@ -41,6 +41,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[forward]`; `None`: no forward proxy.
     pub forward: Option<Forward>,
+    /// `[inventory]`.
+    pub inventory: Inventory,
     /// `[limits]`.
     pub limits: Limits,
     /// `[upstream]`.
@@ -84,6 +86,15 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// Bearer token, required when not loopback.
     pub token_file: Option<PathBuf>,
+}
+
+/// `[inventory]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inventory {
+    /// Whether it is counted which fields came and what became of them.
+    pub enabled: bool,
+    /// How often what was counted is written into the state directory.
+    pub interval: Duration,
 }
 
 /// `[limits]`.
@@ -147,6 +158,15 @@ pub struct Route {
     pub body: Option<usize>,
 }
 
+impl Default for Inventory {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            interval: Duration::from_secs(60),
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -190,6 +210,7 @@ impl Default for Config {
                 token_file: None,
             },
             forward: None,
+            inventory: Inventory::default(),
             limits: Limits::default(),
             upstream: Upstream::default(),
             routes: Vec::new(),

@@ -16,6 +16,7 @@ use super::forward::Forward;
 use super::route::Routes;
 use crate::config::Config;
 use crate::deliver::{Egress, EgressProxy, Guard, Upstream};
+use crate::inventory::Inventory;
 use crate::scrub::Scrubber;
 use crate::telemetry::{self, Metrics, VendorMetrics};
 use crate::tls;
@@ -96,6 +97,8 @@ pub struct Live {
     loader: Loader,
     reloading: Mutex<()>,
     last_error: Mutex<Option<String>>,
+    /// The data map; `None`: not wanted.
+    pub inventory: Option<Arc<Inventory>>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
     /// Cancelled when the server is to end.
@@ -110,7 +113,11 @@ pub struct Live {
 }
 
 impl Current {
-    fn build(generation: Generation, metrics: &Metrics) -> Result<Self, String> {
+    fn build(
+        generation: Generation,
+        metrics: &Metrics,
+        inventory: Option<&Inventory>,
+    ) -> Result<Self, String> {
         let config = &generation.config;
         let routes = Routes::build(config, &generation.scrubber)?;
         let mut upstreams = HashMap::new();
@@ -143,6 +150,9 @@ impl Current {
             .map(tls::server_config)
             .transpose()
             .map_err(|error| error.to_string())?;
+        if let Some(inventory) = inventory {
+            generation.scrubber.count_into(inventory.sightings());
+        }
         if let Some(shadow) = generation.scrubber.shadow() {
             shadow.count_into(&metrics.shadow);
         }
@@ -176,7 +186,8 @@ impl Live {
     /// Starts with a generation that is loaded already; the loader is for those after it.
     pub fn start_with(first: Generation, loader: Loader) -> Result<Arc<Self>, BoxError> {
         let metrics = Arc::new(Metrics::new());
-        let first = Current::build(first, &metrics)?;
+        let inventory = inventory(&first);
+        let first = Current::build(first, &metrics, inventory.as_deref())?;
         metrics.reload(true);
         note_time(&metrics);
         Ok(Arc::new(Self {
@@ -184,6 +195,7 @@ impl Live {
             loader,
             reloading: Mutex::new(()),
             last_error: Mutex::new(None),
+            inventory,
             metrics,
             draining: CancellationToken::new(),
             connections: AtomicUsize::new(0),
@@ -210,7 +222,9 @@ impl Live {
             .unwrap_or_else(PoisonError::into_inner);
         let made = (self.loader)()
             .map_err(|error| error.to_string())
-            .and_then(|generation| Current::build(generation, &self.metrics));
+            .and_then(|generation| {
+                Current::build(generation, &self.metrics, self.inventory.as_deref())
+            });
         let result = match made {
             Ok(next) => {
                 let old = self.current();
@@ -291,6 +305,19 @@ impl Live {
     }
 }
 
+/// The data map of the state directory; in memory only, where there is none or it cannot be read.
+fn inventory(first: &Generation) -> Option<Arc<Inventory>> {
+    if !first.config.inventory.enabled {
+        return None;
+    }
+    let dir = Some(Path::new(&first.state_dir)).filter(|dir| !dir.as_os_str().is_empty());
+    let opened = Inventory::open(dir).or_else(|error| {
+        telemetry::inventory_unreadable(&error.to_string());
+        Inventory::open(None)
+    });
+    opened.ok().map(Arc::new)
+}
+
 /// Which policies are compared.
 fn compared(scrubber: &Scrubber) -> Option<[[u8; 32]; 2]> {
     let shadow = scrubber.shadow()?;
@@ -324,6 +351,9 @@ fn note_time(metrics: &Metrics) {
 }
 
 fn note_restarts(old: &Config, new: &Config) {
+    if old.inventory != new.inventory {
+        telemetry::reload_needs_restart("inventory");
+    }
     if old.gateway.listen != new.gateway.listen {
         telemetry::reload_needs_restart("gateway.listen");
     }

@@ -10,7 +10,7 @@ use super::Report;
 use super::engine::{Found, Judge};
 use super::paths::{NONE, NodeId, Paths, Source};
 use super::pattern;
-use super::plan::RuleId;
+use super::plan::{NO_RULE, RuleId};
 use super::tally::{Decision, Done, Key, pack};
 use crate::action::Action;
 use crate::category::DataCategory;
@@ -24,6 +24,7 @@ struct About {
     path: NodeId,
     category: Option<DataCategory>,
     source: Source,
+    protocol: bool,
     rule: RuleId,
     span: bool,
 }
@@ -60,6 +61,18 @@ impl Judge<'_, '_> {
         }
     }
 
+    /// Counts what leaves as it came, whatever a rule says: it is no matter of the report.
+    pub(super) fn count_passed(&mut self, found: Found) {
+        if self.tally.on {
+            let rule = NO_RULE;
+            let about = About {
+                rule,
+                ..about(found)
+            };
+            self.count(about, &Action::Keep);
+        }
+    }
+
     /// Counts what was decided before and holds again.
     #[inline]
     pub(super) fn again(&mut self, done: Done) {
@@ -93,6 +106,7 @@ impl Judge<'_, '_> {
             path,
             category: node.category,
             source: node.source,
+            protocol: node.protocol,
             rule,
             span: false,
         };
@@ -133,11 +147,11 @@ impl Judge<'_, '_> {
                 return id;
             }
         }
-        self.learn_decision(key, about.source, action)
+        self.learn_decision(key, about, action)
     }
 
     #[cold]
-    fn learn_decision(&mut self, key: Key, source: Source, action: &Action) -> u32 {
+    fn learn_decision(&mut self, key: Key, about: About, action: &Action) -> u32 {
         let field = if key.path == NONE {
             "*".into()
         } else {
@@ -152,7 +166,8 @@ impl Judge<'_, '_> {
             place,
             above: above.into(),
             field,
-            source,
+            source: about.source,
+            protocol: about.protocol,
             rule: rule.map_or_else(Default::default, |rule| rule.name.clone()),
             reason: rule.map_or_else(Default::default, |rule| rule.reason.clone()),
             action: action.clone(),
@@ -177,6 +192,7 @@ fn about(found: Found) -> About {
         path: found.path,
         category: found.category,
         source: found.source,
+        protocol: found.protocol,
         rule: found.rule,
         span: false,
     }

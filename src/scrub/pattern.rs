@@ -13,8 +13,6 @@ use crate::selector::Step;
 const MAX_STRANGERS: usize = 64;
 /// A longer key is hardly a field's name.
 const MAX_KEY: usize = 40;
-/// More digits are an id's.
-const MAX_DIGITS: usize = 2;
 /// Deeper paths are cut.
 const MAX_DEPTH: usize = 24;
 
@@ -133,8 +131,14 @@ pub(super) fn is_name(key: &str) -> bool {
         .first()
         .is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'$'));
     let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | b'-' | b'.' | b':');
+    // `line2`, but no number of anybody, and no mailbox.
+    let before = key.strip_suffix(|c: char| c.is_ascii_digit());
     let digits = bytes.iter().filter(|b| b.is_ascii_digit()).count();
-    if !begins || bytes.len() > MAX_KEY || digits > MAX_DIGITS || !bytes.iter().all(plain) {
+    let few = match before {
+        Some(before) => digits == 1 && !before.contains(['.', '-', ':']),
+        None => digits == 0,
+    };
+    if !begins || bytes.len() > MAX_KEY || !few || !bytes.iter().all(plain) {
         return false;
     }
     let words = split(key);
@@ -198,6 +202,9 @@ mod tests {
             "",
             "jane@example.com",
             "user-481",
+            "user-7",
+            "token88",
+            "otti.probe9",
             "Jane Doe",
             "192.0.2.7",
             "4111111111111111",

@@ -527,6 +527,7 @@ impl Judge<'_, '_> {
             protocol: true,
             ..self.found(path)
         };
+        self.count_passed(found);
         let Some(parameters) = auth_parameters(credentials) else {
             let fate = self.inner(credentials, found, 0)?;
             return Ok((fate == Text::Keep).then(|| value.to_owned()));

@@ -59,6 +59,7 @@ pub(super) struct Decision {
     pub(super) above: Box<[u64]>,
     pub(super) field: Box<str>,
     pub(super) source: Source,
+    pub(super) protocol: bool,
     pub(super) rule: Box<str>,
     pub(super) reason: Box<str>,
     pub(super) action: Action,
@@ -292,6 +293,7 @@ impl Tally {
             field: decision.field.clone(),
             category: decision.key.category,
             source: decision.source,
+            protocol: decision.protocol,
             action: decision.action.name(),
             inside: decision.key.span,
             observed: self.observe,
@@ -314,6 +316,8 @@ pub struct Sighted {
     pub category: Option<DataCategory>,
     /// How the category was found.
     pub source: Source,
+    /// Whether the vendor's protocol needs the field.
+    pub protocol: bool,
     /// The action's name.
     pub action: &'static str,
     /// Whether this is about parts of texts that were kept otherwise.
@@ -345,7 +349,9 @@ impl Sightings {
     #[must_use]
     pub fn take(&self) -> Vec<(Sighted, u64)> {
         let mut all = std::mem::take(&mut *lock(&self.left));
-        for tally in lock(&self.open).iter() {
+        // Nobody waits for the list while a large body holds its tally.
+        let open = lock(&self.open).clone();
+        for tally in &open {
             lock(tally).drain(&mut all, usize::MAX);
         }
         all.into_iter().collect()
