@@ -37,6 +37,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
             "detect",
             "json",
             "category",
+            "selector",
             "reader",
             "sensitive",
             "diagnostic",

@@ -20,10 +20,12 @@ mod support;
 #[path = "support/unfold.rs"]
 mod unfold;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use support::{Outcome, Request, builtin, send_with};
-use tamis::scrub::{CleanRequest, Scratch, Scrubber, Shadow};
+use tamis::scrub::{CleanRequest, Scratch, Scrubber, Shadow, Sightings};
 use unfold::{Tree, base64, digits, lossy, percent, unfold};
 
 const POLICIES: [&str; 2] = ["default", "strict"];
@@ -136,6 +138,48 @@ fn what_was_learned_judges_as_the_first_look_did() {
             let place = file.display();
             assert_eq!(first, fresh, "{place} under {policy}, after others");
             assert_eq!(second, fresh, "{place} under {policy}, the second time");
+        }
+    }
+}
+
+#[test]
+fn what_is_counted_is_what_has_rows_and_names_nobody() {
+    for policy in POLICIES {
+        let scrubber = builtin(policy);
+        let sightings = Arc::new(Sightings::new());
+        scrubber.count_into(&sightings);
+        let (mut fast, mut explaining) = (Scratch::new(), Scratch::explaining());
+        let mut said = String::new();
+        for file in fixtures() {
+            let recorded = Recorded::read(&file);
+            let _ = recorded.outcome(&scrubber, &mut explaining);
+            let _ = sightings.take();
+            let mut want: BTreeMap<String, u64> = BTreeMap::new();
+            // Credentials pass without being a row.
+            let passes = |field: &str, rule: &str| field.starts_with("$header.") && rule.is_empty();
+            let mut rows = explaining.take_rows();
+            rows.retain(|row| !passes(&row.path, &row.rule));
+            for row in rows {
+                *want
+                    .entry(format!("{} {}", row.action, row.rule))
+                    .or_default() += 3;
+            }
+            for _ in 0..3 {
+                let _ = recorded.outcome(&scrubber, &mut fast);
+            }
+            let mut got: BTreeMap<String, u64> = BTreeMap::new();
+            for (of, count) in sightings.take() {
+                said.push_str(&format!("{of:?}\n").to_lowercase());
+                if !of.inside && !passes(&of.field, &of.rule) {
+                    *got.entry(format!("{} {}", of.action, of.rule)).or_default() += count;
+                }
+            }
+            assert_eq!(got, want, "{} under {policy}", file.display());
+        }
+        for word in PERSON.iter().chain(&NUMBERS) {
+            let word = word.to_lowercase();
+            let hit = said.lines().find(|line| line.contains(&word));
+            assert_eq!(hit, None, "{word}");
         }
     }
 }

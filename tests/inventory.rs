@@ -29,7 +29,10 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::Value;
 use support::{keep_but, scrubber, send_with, track};
-use tamis::scrub::{Scratch, Scrubber, Sightings};
+use tamis::catalog::Field;
+use tamis::policy::HowFound;
+use tamis::scrub::{Scratch, Scrubber, Sighted, Sightings, Source};
+use tamis::selector::Selector;
 
 const RULES: &str = "[[rule]]\nname = \"mail\"\ncategory = [\"user.contact.email\"]\naction = \"drop\"\nreason = \"nobody needs it\"\n\
     [[rule]]\nname = \"ids\"\ncategory = [\"user.unique_id\"]\naction = \"hash\"\n\
@@ -215,6 +218,74 @@ proptest! {
         got.retain(|name, _| !name.contains("(inside)"));
         prop_assert_eq!(got, want, "{}", body);
     }
+}
+
+/// `tamis diff --inventory` asks the rules, not the engine: both must agree.
+#[test]
+fn what_the_rules_say_about_a_seen_field_is_what_the_engine_did() {
+    let event = r#"{"event":"Signed up","properties":{"token":"t","time":1700000000,"$insert_id":"i-1","distinct_id":"user-481","plan":"pro","amount":42.5,"note":"mail ann@shop.example","reach":"ann@shop.example","c":{"a":1,"d":"x"},"x":{"y":{"z":1}},"list":[{"sku":"s-1","c":2}],"$city":"Lyon","$browser":"Firefox","$current_url":"https://shop.example/a?b=1","first_name":"Ann","deep":{"contact":{"phone":"+1 415 555 0137"}}}}"#;
+    let mine = keep_but(&format!(
+        "{RULES}[[rule]]\nname = \"d\"\nfield = [\"properties.deep\", \"properties.list[].sku\"]\naction = \"drop\"\n\
+         [[classify]]\nfield = [\"properties.plan\"]\ncategory = \"user.contact.email\"\n"
+    ));
+    let builtin = |name: &str| tamis::policy::builtin(name).unwrap().1.to_owned();
+    let policies = [mine, builtin("default"), builtin("strict"), builtin("cnil")];
+    let engines: Vec<Scrubber> = policies.iter().map(|text| scrubber(text)).collect();
+    let seen: Vec<Vec<Sighted>> = engines
+        .iter()
+        .map(|engine| {
+            let sightings = Arc::new(Sightings::new());
+            engine.count_into(&sightings);
+            let _ = send_with(engine, &track(event), &mut Scratch::new());
+            sightings.take().into_iter().map(|(of, _)| of).collect()
+        })
+        .collect();
+    let mut compared = 0;
+    for rows in &seen {
+        for (engine, there) in engines.iter().zip(&seen) {
+            for row in rows {
+                // What the other policy took in another way as a whole has no row of its own there.
+                let same = |of: &&Sighted| of.field == row.field && of.inside == row.inside;
+                let Some(did) = there.iter().find(same) else {
+                    continue;
+                };
+                let vendor = engine
+                    .vendors()
+                    .iter()
+                    .find(|v| v.name == row.vendor)
+                    .unwrap();
+                let field = Field {
+                    selector: Selector::parse(&row.field).unwrap(),
+                    category: row.category,
+                    protocol: row.protocol,
+                    issued: false,
+                    route: false,
+                };
+                let how = match row.source {
+                    Source::Policy => HowFound::ByPolicy,
+                    _ => HowFound::Otherwise,
+                };
+                // What a policy classified itself, another one finds by other means.
+                if did.category != row.category && row.source == Source::Policy {
+                    continue;
+                }
+                let fate =
+                    engine
+                        .policy()
+                        .seen_fate(vendor, &row.endpoint, &field, how, row.inside);
+                let conditional = fate.contains("(if)");
+                let says = fate.split(' ').next().unwrap();
+                assert!(
+                    conditional || says == did.action,
+                    "{fate} is not {} for {row:?} under {}",
+                    did.action,
+                    engine.policy().name
+                );
+                compared += usize::from(!conditional);
+            }
+        }
+    }
+    assert!(compared > 100, "{compared}");
 }
 
 // ------------------------------------------------------------------------------- the product
@@ -621,6 +692,80 @@ fn the_admin_listener_tells_and_changes_nothing() {
     assert!(
         said.contains("mine.toml") && said.contains("user.name"),
         "{said}"
+    );
+}
+
+#[test]
+fn policies_are_compared_by_what_was_seen_and_by_captures() {
+    let dir = tempfile::tempdir().unwrap();
+    let up = good();
+    tamis(dir.path(), &["diff", "--inventory", "default", "strict"], 2);
+    let run = Run::start(dir.path(), &config(dir.path(), &up, ""));
+    for _ in 0..3 {
+        assert_eq!(run.post("/mixpanel/track", EVENT), 200);
+    }
+    run.end();
+    let rows = |args: &[&str], want: i32| -> Vec<Value> {
+        let out: Value = serde_json::from_str(&tamis(dir.path(), args, want)).unwrap();
+        out["differences"].as_array().unwrap().clone()
+    };
+    let all = rows(&["diff", "--inventory", "--json", "default", "strict"], 1);
+    assert_eq!(all.len(), 1, "{all:#?}");
+    assert_eq!(all[0]["field"], "properties.plan (/track)");
+    assert_eq!(
+        (&all[0]["old"], &all[0]["new"]),
+        (&"keep".into(), &"drop".into())
+    );
+    assert_eq!(all[0]["count"], 3);
+    assert_eq!(
+        rows(&["diff", "--inventory", "--json", "default", "default"], 0),
+        [] as [Value; 0]
+    );
+    let table = tamis(dir.path(), &["diff", "--inventory", "default", "strict"], 1);
+    assert!(
+        table.contains("VALUES") && table.contains("1 differences"),
+        "{table}"
+    );
+
+    let body = dir.path().join("body.json");
+    std::fs::write(&body, EVENT).unwrap();
+    let body = body.to_str().unwrap();
+    let of = |old: &str, new: &str, want: i32| {
+        let place = [
+            "diff",
+            "--json",
+            "--vendor",
+            "mixpanel",
+            "--endpoint",
+            "/track",
+        ];
+        let mut args = place.to_vec();
+        args.extend([old, new, "--captures", body, body]);
+        rows(&args, want)
+    };
+    assert_eq!(of("default", "default", 0), [] as [Value; 0]);
+    let all = of("default", "strict", 1);
+    assert_eq!(all.len(), 1, "{all:#?}");
+    assert_eq!(all[0]["field"], "properties.plan");
+    assert_eq!(all[0]["count"], 2);
+    assert!(!format!("{all:?}").contains("ann@"));
+    std::fs::write(body, "{").unwrap();
+    let place = [
+        "diff",
+        "--vendor",
+        "mixpanel",
+        "--endpoint",
+        "/track",
+        "default",
+        "strict",
+    ];
+    let mut args = place.to_vec();
+    args.extend(["--captures", body]);
+    tamis(dir.path(), &args, 2);
+    tamis(
+        dir.path(),
+        &["diff", "default", "strict", "--captures", body],
+        2,
     );
 }
 

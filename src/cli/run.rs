@@ -90,7 +90,7 @@ pub fn run(first: Generation, loader: Loader) -> anyhow::Result<()> {
 /// Writes the data map from time to time.
 async fn keep_inventory(live: Arc<Live>, failing: Arc<AtomicBool>) {
     let interval = live.current().generation.config.inventory.interval;
-    let mut tick = tokio::time::interval(interval);
+    let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + interval, interval);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;

@@ -137,7 +137,11 @@ impl<'p> Judge<'p, '_> {
         let found = Found {
             path,
             rule,
-            category: known.category,
+            // By which the rule was found.
+            category: match node.kind {
+                Kind::Object | Kind::Array => known.below,
+                Kind::Key | Kind::Str | Kind::Num | Kind::Bool | Kind::Null => known.category,
+            },
             source: known.source,
             protocol: known.protocol,
             project: known.project,

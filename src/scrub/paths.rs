@@ -90,7 +90,7 @@ pub(super) struct PathNode {
     /// Sets whose member belongs into this container.
     pub(super) adds: SmallVec<[u16; 1]>,
     /// What a container hands down.
-    below: Option<DataCategory>,
+    pub(super) below: Option<DataCategory>,
     leaf_rules: SmallVec<[RuleId; 2]>,
     container_rules: SmallVec<[RuleId; 2]>,
     /// The key as it may leave, once judged; `None`: as it came.
