@@ -139,6 +139,24 @@ fn many_keys_are_few_rows_and_no_count_is_lost() {
     assert_eq!(told, sent);
 }
 
+#[test]
+fn every_value_of_a_long_list_is_counted() {
+    let scrubber = scrubber(&keep_but(RULES));
+    let sightings = Arc::new(Sightings::new());
+    scrubber.count_into(&sightings);
+    let list = vec!["1"; 100_000].join(",");
+    let text = "\"mail ann@shop.example\"";
+    let body =
+        format!("{{\"event\":\"e\",\"properties\":{{\"list\":[{list}],\"t\":[{text},{text}]}}}}");
+    let mut scratch = Scratch::new();
+    for _ in 0..2 {
+        let _ = send_with(&scrubber, &track(&body), &mut scratch);
+        let all = taken(&sightings);
+        assert_eq!(all["properties.list[] keep "], 100_000);
+        assert_eq!(all["properties.t[] (inside) drop mail"], 2);
+    }
+}
+
 fn value() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),

@@ -201,6 +201,19 @@ fn values_are_paired_event_by_event() {
     }
 }
 
+#[test]
+fn what_is_compared_of_one_request_is_bounded() {
+    let rule = "[[rule]]\nname = \"r\"\nfield = [\"properties.list[]\"]\naction = { mask = {} }\n";
+    let both = with_shadow(&keep_but(""), &keep_but(rule));
+    let list = vec!["1"; 100_000].join(",");
+    let body = format!("{{\"event\":\"e\",\"properties\":{{\"list\":[{list}]}}}}");
+    let mut scratch = Scratch::new();
+    assert_eq!(leaves(send_with(&both, &track(&body), &mut scratch)), body);
+    // The event's name is one of the first 65,536 values.
+    let want = told(&[("properties.list[] - keep>mask |r", 65_535)]);
+    assert_eq!(found(&both), want);
+}
+
 // ------------------------------------------------------------------------------------- laws
 
 fn laws(cases: u32) -> ProptestConfig {

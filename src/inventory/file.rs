@@ -19,7 +19,7 @@ pub const FILE: &str = "inventory.json";
 const LOCK: &str = "inventory.lock";
 const VERSION: u32 = 1;
 /// No map is larger: rows and names are bounded.
-const LARGEST: u64 = 64 << 20;
+const LARGEST: u64 = 256 << 20;
 
 /// Why the data map cannot be read or written. Holds no line of it.
 #[derive(Debug, thiserror::Error)]

@@ -30,6 +30,9 @@ const MAX_ROWS: usize = 20_000;
 /// And those beyond, whose field is `*`.
 const MAX_MORE: usize = 5000;
 
+/// Characters of a rule's reason that are told.
+const MAX_REASON: usize = 1000;
+
 /// What tells one row from another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -239,7 +242,7 @@ fn row(of: Sighted, count: u64, now: Minute) -> (Place, Seen) {
     let seen = Seen {
         how_found: of.source.name().into(),
         protocol: of.protocol,
-        reason: of.reason.into(),
+        reason: of.reason.chars().take(MAX_REASON).collect(),
         first_seen: now,
         last_seen: now,
         count,

@@ -84,6 +84,15 @@ impl Judge<'_, '_> {
         }
     }
 
+    /// Where a text begins about which all decisions may be remembered.
+    pub(super) fn mark_text(&mut self) -> usize {
+        // What was decided before is of interest to who compares, and where texts quote.
+        if self.folds == 0 && !self.tally.tracing && !self.plan.vendor.quotes {
+            self.tally.begin();
+        }
+        self.tally.mark()
+    }
+
     /// All that was decided since a mark, as one decision: what is remembered with a text.
     pub(super) fn all_since(&mut self, mark: usize) -> Done {
         if !self.tally.on {

@@ -243,7 +243,7 @@ impl<'p> Judge<'p, '_> {
         }
         let memorable = memorable && self.remembers();
         self.random = false;
-        let mark = self.tally.mark();
+        let mark = self.mark_text();
         let mut plain = self.pools.text();
         if node.escaped {
             unescape_into(raw, &mut plain);

@@ -25,7 +25,7 @@ pub(super) type Done = u32;
 const MAX: usize = 4096;
 /// And those beyond, which differ in category and rule only.
 const MAX_MORE: usize = 1024;
-/// Entries of a trace that are kept allocated.
+/// Entries of a trace, at most: values behind are counted, and not compared.
 const MAX_TRACE: usize = 1 << 16;
 /// Rows that wait for the next [`Sightings::take`] when their tally is gone, at most.
 const MAX_LEFT: usize = 16_384;
@@ -119,12 +119,9 @@ impl Tally {
         }
     }
 
-    /// A request begins.
+    /// A request begins, or something else before which nothing needs to be known.
     pub(super) fn begin(&mut self) {
         self.trace.clear();
-        if self.trace.capacity() > MAX_TRACE {
-            self.trace.shrink_to(MAX_TRACE);
-        }
     }
 
     /// One more of a decision that was made before.
@@ -137,7 +134,9 @@ impl Tally {
 
     /// Notes a decision in its order.
     pub(super) fn note(&mut self, id: u32, events: u32) {
-        self.trace.push((id, events));
+        if self.trace.len() < MAX_TRACE {
+            self.trace.push((id, events));
+        }
     }
 
     /// The number of a decision.
@@ -210,6 +209,9 @@ impl Tally {
     /// One number for all that was decided since a mark.
     pub(super) fn since(&mut self, mark: usize) -> u32 {
         let parts = self.trace.get(mark..).unwrap_or(&[]);
+        if self.trace.len() >= MAX_TRACE {
+            return 0;
+        }
         if let [(only, _)] = parts {
             return *only;
         }
