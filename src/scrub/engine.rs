@@ -9,7 +9,7 @@ use super::facts::{Facts, FactsKey};
 use super::fate::{Fate, Stop};
 use super::heard::Heard;
 use super::issued::locator;
-use super::memo::Memo;
+use super::memo::{Memo, Place};
 use super::paths::{NodeId, Paths, Source};
 use super::plan::{ClassMask, Plan, RuleId};
 use super::pools::Pools;
@@ -86,6 +86,8 @@ pub(super) struct Judge<'p, 's> {
     /// What was decided last.
     pub(super) last: Done,
     pub(super) tally: &'s mut Tally,
+    /// Where the scalar that starts there is to be remembered: it was looked for in vain.
+    pub(super) missed: Option<(u32, Place)>,
     /// Whether what was judged last was given a random value.
     pub(super) random: bool,
     pub(super) projects: &'s [String],

@@ -4,7 +4,7 @@ use super::Refusal;
 use super::engine::{Found, Judge};
 use super::fate::{Leaf, Stop, Text};
 use super::hot::Settled;
-use super::memo::Known;
+use super::memo::{self, Known};
 use super::paths::{KeyOut, NodeId, Paths, Source};
 use super::plan::{NO_RULE, RuleId};
 use super::tally::Done;
@@ -235,13 +235,17 @@ impl<'p> Judge<'p, '_> {
             && !found.project
             && Paths::lasts(found.path)
             && is_remembered(self.action(found));
-        if memorable
-            && let Some((leaf, done)) = self.remembered(found.path, raw.as_bytes(), node, edits)
-        {
-            self.again(done);
-            return Ok(leaf);
-        }
-        let memorable = memorable && self.remembers();
+        let place = match memorable.then(|| self.missed(node)) {
+            None => None,
+            Some(Some(place)) => Some(place),
+            Some(None) => match self.remembered(found.path, raw.as_bytes(), node, edits) {
+                Ok((leaf, done)) => {
+                    self.again(done);
+                    return Ok(leaf);
+                }
+                Err(place) => place,
+            },
+        };
         self.random = false;
         let mark = self.mark_text();
         let mut plain = self.pools.text();
@@ -251,8 +255,11 @@ impl<'p> Judge<'p, '_> {
         let fate = self.text(if node.escaped { &plain } else { raw }, found, self.folds);
         self.pools.give_text(plain);
         let fate = fate?;
-        if memorable && !self.random && self.unfold_left > 0 {
-            self.remember(raw, found, &fate, mark);
+        if let Some(place) = place
+            && !self.random
+            && self.unfold_left > 0
+        {
+            self.remember(place, raw, found, &fate, mark);
         }
         Ok(match fate {
             Text::Keep => Leaf::Keep,
@@ -288,6 +295,7 @@ impl Judge<'_, '_> {
     }
 
     /// What became of the same string at the same path before, done again; with what was decided.
+    /// Else where it is to be remembered, if it is.
     #[inline]
     pub(super) fn remembered(
         &self,
@@ -295,9 +303,9 @@ impl Judge<'_, '_> {
         raw: &[u8],
         node: &Node,
         edits: &mut Edits,
-    ) -> Option<(Leaf, Done)> {
-        if !self.remembers() {
-            return None;
+    ) -> Result<(Leaf, Done), Option<memo::Place>> {
+        if !self.remembers() || raw.len() > memo::MAX_TEXT {
+            return Err(None);
         }
         let (known, done) = self.memo.get(path, self.class, raw)?;
         let leaf = match known {
@@ -308,7 +316,13 @@ impl Judge<'_, '_> {
                 Leaf::Edited
             }
         };
-        Some((leaf, done))
+        Ok((leaf, done))
+    }
+
+    /// Where the scalar is to be remembered, when it was just looked for in vain.
+    fn missed(&mut self, node: &Node) -> Option<memo::Place> {
+        let (start, place) = self.missed.take()?;
+        (start == node.start && self.remembers()).then_some(place)
     }
 
     /// Notes what becomes of scalars at a path, where the path alone says it.
@@ -360,7 +374,7 @@ impl Judge<'_, '_> {
         }
     }
 
-    fn remember(&mut self, raw: &str, found: Found, fate: &Text, mark: usize) {
+    fn remember(&mut self, place: memo::Place, raw: &str, found: Found, fate: &Text, mark: usize) {
         let mut inside = Vec::new();
         let known = match fate {
             Text::Keep => Known::Keep,
@@ -378,7 +392,7 @@ impl Judge<'_, '_> {
         };
         let done = self.all_since(mark);
         self.memo
-            .put(found.path, self.class, raw.as_bytes(), known, done);
+            .put(place, found.path, self.class, raw.as_bytes(), known, done);
     }
 }
 

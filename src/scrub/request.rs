@@ -148,12 +148,7 @@ impl Scrubber {
             return refuse(DecodeErrorKind::Unsupported, "endpoint");
         };
         self.own(scratch, keys.id);
-        let mut known = Facts {
-            gpc: asks_for_privacy(raw),
-            country: self.countries.of(plan, raw),
-            ..Facts::default()
-        };
-        facts::of_headers(plan, raw, &mut known);
+        let known = self.facts(plan, raw);
         let Some(slot) = scratch
             .plans
             .get_mut(raw.vendor)
@@ -199,6 +194,7 @@ impl Scrubber {
             each: Vec::new(),
             last: 0,
             tally,
+            missed: None,
             random: false,
             projects: raw.projects,
             salt: self.salts.get(raw.vendor).and_then(Option::as_ref),
@@ -214,6 +210,17 @@ impl Scrubber {
             }
             Err(Stop::Refuse(refusal)) => Verdict::Refuse(refusal),
         }
+    }
+
+    /// What is known before anything is read.
+    fn facts(&self, plan: &Plan, raw: &RawRequest<'_>) -> Facts {
+        let mut known = Facts {
+            gpc: asks_for_privacy(raw),
+            country: self.countries.of(plan, raw),
+            ..Facts::default()
+        };
+        facts::of_headers(plan, raw, &mut known);
+        known
     }
 
     /// What a thread knows about an endpoint; begun afresh when it is too much.

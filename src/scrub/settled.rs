@@ -6,6 +6,7 @@
 use super::engine::Judge;
 use super::fate::Leaf;
 use super::hot::{KEY, Settled};
+use super::unfold::may_unfold;
 use super::walk::{Frame, next_start};
 use crate::detect;
 use crate::json::{Edits, Kind, Tape};
@@ -57,13 +58,18 @@ impl Judge<'_, '_> {
                     }
                     (Leaf::Keep, done)
                 }
-                (Settled::Keep, Kind::Str) if !detect::may_hold(raw) => (Leaf::Keep, done),
+                (Settled::Keep, Kind::Str) if !detect::may_hold(raw) || is_plain_id(raw) => {
+                    (Leaf::Keep, done)
+                }
                 (Settled::Look, Kind::Str) if raw.is_empty() => (Leaf::Keep, done),
                 (Settled::Keep | Settled::Look, Kind::Str) => {
-                    let Some(known) = self.remembered(path, raw, node, edits) else {
-                        return false;
-                    };
-                    known
+                    match self.remembered(path, raw, node, edits) {
+                        Ok(known) => known,
+                        Err(place) => {
+                            self.missed = place.map(|place| (node.start, place));
+                            return false;
+                        }
+                    }
                 }
             };
             frame.last = path;
@@ -80,4 +86,11 @@ impl Judge<'_, '_> {
         }
         true
     }
+}
+
+/// Whether a string is an id in which nothing stands: its form says it in less time than it takes to
+/// look it up.
+fn is_plain_id(raw: &[u8]) -> bool {
+    detect::form(raw) == Some(detect::Form::Hex)
+        && std::str::from_utf8(raw).is_ok_and(|id| !may_unfold(id))
 }
