@@ -67,7 +67,7 @@ pub(super) fn shown(paths: &Paths, plan: &Plan, tally: &mut Tally, id: NodeId) -
             continue;
         }
         let key = node.key();
-        let known = words(plan, tally).contains(key);
+        let known = words(plan).contains(key);
         let good = known
             || (!matches!(node.key_out, KeyOut::New(_))
                 && is_name(key)
@@ -81,8 +81,8 @@ pub(super) fn shown(paths: &Paths, plan: &Plan, tally: &mut Tally, id: NodeId) -
 }
 
 /// What stands in catalog and policy is nobody's secret.
-fn words<'t>(plan: &Plan, tally: &'t mut Tally) -> &'t HashSet<Box<str>> {
-    tally.words.get_or_insert_with(|| {
+fn words(plan: &Plan) -> &HashSet<Box<str>> {
+    plan.words.get_or_init(|| {
         let keys = |steps: &[Step]| -> Vec<Box<str>> {
             let key = |step: &Step| match step {
                 Step::Key(key) => Some(key.clone()),

@@ -96,9 +96,7 @@ pub(super) struct Tally {
     /// The decisions of this request that were made in full (all of them when tracing), and how many
     /// events had begun.
     trace: Vec<(u32, u32)>,
-    /// Words that stand in the catalog or in the policy; none of them is a client's.
-    pub(super) words: Option<HashSet<Box<str>>>,
-    /// Names below a node that stand in neither.
+    /// Names below a node that stand neither in the catalog nor in the policy.
     pub(super) strangers: HashMap<NodeId, HashSet<Box<str>>>,
     /// Of a shadow's tally: what was made of pairs of decisions.
     pub(super) pairs: Pairs,
