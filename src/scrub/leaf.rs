@@ -7,6 +7,7 @@ use super::hot::Settled;
 use super::memo::{self, Known};
 use super::paths::{KeyOut, NodeId, Paths, Source};
 use super::plan::{NO_RULE, RuleId};
+use super::tally::Done;
 use crate::action::{Action, Context, Effect, Value};
 use crate::category::DataCategory;
 use crate::detect;
@@ -136,7 +137,11 @@ impl<'p> Judge<'p, '_> {
         let found = Found {
             path,
             rule,
-            category: known.category,
+            // By which the rule was found.
+            category: match node.kind {
+                Kind::Object | Kind::Array => known.below,
+                Kind::Key | Kind::Str | Kind::Num | Kind::Bool | Kind::Null => known.category,
+            },
             source: known.source,
             protocol: known.protocol,
             project: known.project,
@@ -234,14 +239,15 @@ impl<'p> Judge<'p, '_> {
             None => None,
             Some(Some(place)) => Some(place),
             Some(None) => match self.remembered(found.path, raw.as_bytes(), node, edits) {
-                Ok((leaf, slot)) => {
-                    self.report.count_slot(slot);
+                Ok((leaf, done)) => {
+                    self.again(done);
                     return Ok(leaf);
                 }
                 Err(place) => place,
             },
         };
         self.random = false;
+        let mark = self.mark_text();
         let mut plain = self.pools.text();
         if node.escaped {
             unescape_into(raw, &mut plain);
@@ -253,7 +259,7 @@ impl<'p> Judge<'p, '_> {
             && !self.random
             && self.unfold_left > 0
         {
-            self.remember(place, raw, found, &fate);
+            self.remember(place, raw, found, &fate, mark);
         }
         Ok(match fate {
             Text::Keep => Leaf::Keep,
@@ -288,8 +294,8 @@ impl Judge<'_, '_> {
         self.folds == 0 && self.unfold_left > UNFOLD_OF_A_MEMO && !self.plan.vendor.quotes
     }
 
-    /// What became of the same string at the same path before, done again; with the action's slot
-    /// in the report. Else where it is to be remembered, if it is.
+    /// What became of the same string at the same path before, done again; with what was decided.
+    /// Else where it is to be remembered, if it is.
     #[inline]
     pub(super) fn remembered(
         &self,
@@ -297,11 +303,11 @@ impl Judge<'_, '_> {
         raw: &[u8],
         node: &Node,
         edits: &mut Edits,
-    ) -> Result<(Leaf, u8), Option<memo::Place>> {
+    ) -> Result<(Leaf, Done), Option<memo::Place>> {
         if !self.remembers() || raw.len() > memo::MAX_TEXT {
             return Err(None);
         }
-        let (known, slot) = self.memo.get(path, self.class, raw)?;
+        let (known, done) = self.memo.get(path, self.class, raw)?;
         let leaf = match known {
             Known::Keep => Leaf::Keep,
             Known::Remove => Leaf::Remove,
@@ -310,7 +316,7 @@ impl Judge<'_, '_> {
                 Leaf::Edited
             }
         };
-        Ok((leaf, slot))
+        Ok((leaf, done))
     }
 
     /// Where the scalar is to be remembered, when it was just looked for in vain.
@@ -358,12 +364,17 @@ impl Judge<'_, '_> {
         } else {
             Settled::No
         };
+        let done = match settled {
+            Settled::No => 0,
+            Settled::Drop => self.decision_of_path(path, rule, &Action::Drop),
+            Settled::Keep | Settled::Look => self.decision_of_path(path, rule, &KEEP),
+        };
         if let Some(hot) = self.paths.hot_mut(path) {
-            hot.settle(self.class, settled);
+            hot.settle(self.class, settled, done);
         }
     }
 
-    fn remember(&mut self, place: memo::Place, raw: &str, found: Found, fate: &Text) {
+    fn remember(&mut self, place: memo::Place, raw: &str, found: Found, fate: &Text, mark: usize) {
         let mut inside = Vec::new();
         let known = match fate {
             Text::Keep => Known::Keep,
@@ -379,9 +390,9 @@ impl Judge<'_, '_> {
             // Rare, or not a string any more.
             Text::Null | Text::Number(_) | Text::DropEvent => return,
         };
-        let (class, action) = (self.class, self.last_action);
+        let done = self.all_since(mark);
         self.memo
-            .put(place, found.path, class, raw.as_bytes(), known, action);
+            .put(place, found.path, self.class, raw.as_bytes(), known, done);
     }
 }
 

@@ -8,6 +8,7 @@
 use std::hash::{BuildHasher, Hasher};
 
 use super::paths::NodeId;
+use super::tally::Done;
 
 /// Sets of texts.
 const SETS: usize = 2048;
@@ -39,7 +40,7 @@ enum Kind {
 }
 
 /// Bytes that a slot holds itself: nearly every text with what leaves in its place.
-const INLINE: usize = 96;
+const INLINE: usize = 92;
 
 /// Two cache lines: what is looked up is compared where it stands.
 #[repr(align(128))]
@@ -50,7 +51,7 @@ struct Slot {
     text: u16,
     out: u16,
     kind: Kind,
-    action: u8,
+    done: Done,
     inline: [u8; INLINE],
     /// Both, where they are longer than a slot.
     long: Box<[u8]>,
@@ -64,7 +65,7 @@ impl Default for Slot {
             text: 0,
             out: 0,
             kind: Kind::Free,
-            action: 0,
+            done: 0,
             inline: [0; INLINE],
             long: Box::default(),
         }
@@ -123,14 +124,14 @@ pub(super) struct Memo {
 }
 
 impl Memo {
-    /// What became of the text, and the action that did it; or where it would stand.
+    /// What became of the text, and the decisions that did it; or where it would stand.
     #[inline]
     pub(super) fn get(
         &self,
         path: NodeId,
         class: usize,
         text: &[u8],
-    ) -> Result<(Known<'_>, u8), Place> {
+    ) -> Result<(Known<'_>, Done), Place> {
         let place = self.place(path, text);
         let (Some(tags), Some(slots)) = (self.tags.get(place.set), self.slots.get(place.set))
         else {
@@ -150,7 +151,7 @@ impl Memo {
                 Kind::Remove => Known::Remove,
                 Kind::Inside => Known::Inside(out),
             };
-            return Ok((known, slot.action));
+            return Ok((known, slot.done));
         }
         Err(place)
     }
@@ -163,7 +164,7 @@ impl Memo {
         class: usize,
         text: &[u8],
         known: Known<'_>,
-        action: u8,
+        done: Done,
     ) {
         let Ok(class) = u32::try_from(class) else {
             return;
@@ -191,7 +192,7 @@ impl Memo {
             slot.kind = Kind::Free;
             if slot.fill(text, out) {
                 *tag = place.tag;
-                (slot.path, slot.class, slot.action) = (path, class, action);
+                (slot.path, slot.class, slot.done) = (path, class, done);
                 slot.kind = kind;
             }
         }
@@ -217,7 +218,7 @@ impl Memo {
 mod tests {
     use super::*;
 
-    fn put(memo: &mut Memo, path: NodeId, text: &[u8], known: Known<'_>, action: u8) {
+    fn put(memo: &mut Memo, path: NodeId, text: &[u8], known: Known<'_>, action: Done) {
         if let Err(place) = memo.get(path, 0, text) {
             memo.put(place, path, 0, text, known, action);
         }

@@ -42,27 +42,26 @@ impl Judge<'_, '_> {
             else {
                 return false;
             };
-            let settled = hot.settled(self.class);
+            let (settled, done) = (hot.settled(self.class), hot.done);
             let raw = bytes.get(node.range()).unwrap_or(&[]);
-            // The slots of "keep" and "drop" in the report.
-            let (leaf, slot) = match (settled, node.kind) {
+            let (leaf, done) = match (settled, node.kind) {
                 (Settled::No, _) | (_, Kind::Object | Kind::Array | Kind::Key) => return false,
                 (Settled::Drop, Kind::Str | Kind::Num | Kind::Bool | Kind::Null) => {
-                    (Leaf::Remove, 1)
+                    (Leaf::Remove, done)
                 }
                 (Settled::Look, Kind::Num | Kind::Bool) => return false,
-                (Settled::Keep | Settled::Look, Kind::Null) => (Leaf::Keep, 0),
-                (Settled::Keep, Kind::Bool) => (Leaf::Keep, 0),
+                (Settled::Keep | Settled::Look, Kind::Null) => (Leaf::Keep, done),
+                (Settled::Keep, Kind::Bool) => (Leaf::Keep, done),
                 (Settled::Keep, Kind::Num) => {
                     if raw.len() >= 8 && detect::may_be_whole_number(raw) {
                         return false;
                     }
-                    (Leaf::Keep, 0)
+                    (Leaf::Keep, done)
                 }
                 (Settled::Keep, Kind::Str) if !detect::may_hold(raw) || is_plain_id(raw) => {
-                    (Leaf::Keep, 0)
+                    (Leaf::Keep, done)
                 }
-                (Settled::Look, Kind::Str) if raw.is_empty() => (Leaf::Keep, 0),
+                (Settled::Look, Kind::Str) if raw.is_empty() => (Leaf::Keep, done),
                 (Settled::Keep | Settled::Look, Kind::Str) => {
                     match self.remembered(path, raw, node, edits) {
                         Ok(known) => known,
@@ -76,7 +75,7 @@ impl Judge<'_, '_> {
             frame.last = path;
             frame.cursor = node.next as usize;
             self.report.leaves += 1;
-            self.report.count_slot(slot);
+            self.again(done);
             let end = node.outer().end;
             if leaf == Leaf::Remove {
                 let next = next_start(tape, frame);

@@ -253,7 +253,7 @@ impl Judge<'_, '_> {
             }
             return Ok(());
         }
-        self.report.count(action);
+        self.note_span(found, category, action);
         let with = match effect {
             Effect::Text | Effect::Number => out,
             Effect::Remove | Effect::Null => span.entity.placeholder().to_owned(),
@@ -305,7 +305,10 @@ impl Judge<'_, '_> {
             KeyOut::Unjudged => {}
         }
         let key: Box<str> = self.paths.get(path).key().into();
+        let mark = self.tally.mark();
         let new = self.judge_key(path, &key)?;
+        // Judged once for all the times it comes: no decision about what stands behind it.
+        self.tally.undo(mark);
         self.paths.get_mut(path).key_out = match &new {
             Some(new) => KeyOut::New(new.clone()),
             None => KeyOut::Same,
