@@ -332,7 +332,7 @@ mod tests {
             assert_eq!(Minute::try_from(text.clone()).unwrap(), Minute(minute));
             assert_eq!(text.len(), 17);
         }
-        assert_eq!(Minute(29_722_094).to_string(), "2026-07-06T07:34Z");
+        assert_eq!(Minute(29_722_094).to_string(), "2026-07-06T08:14Z");
         for bad in [
             "",
             "2026-07-06",
