@@ -21,11 +21,19 @@ const CODINGS: [Option<Coding>; 5] = [
     Some(Coding::Zstd),
 ];
 
-/// What a body holds, the name of its sheet, and whether it is the first of that name.
+/// What a body holds, the name of its sheet, and whether it is written in every way.
 struct Filling<'c> {
     sheet: &'static str,
-    first: bool,
+    every: bool,
     content: Content<'c>,
+}
+
+/// A document with its events in their place.
+pub(super) struct Rooted {
+    pub(super) sheet: &'static str,
+    /// Whether it is written in every way: the fields at the first place of events.
+    pub(super) every: bool,
+    pub(super) tree: Tree,
 }
 
 /// The part of a body that holds a document, and where its events stand; no part: the body itself.
@@ -52,7 +60,7 @@ impl<'a> Maker<'a, '_> {
         }
     }
 
-    /// One document in every way: the first of each kind of sheet in all of them, the rest plainly.
+    /// One document: what fields there are, and what nobody lists, in every way; the rest plainly.
     fn one_body(&mut self, format: &BodyFormat, method: &str, at: usize, filling: &Filling<'_>) {
         let mut ways = wire::ways(&format.layers);
         if let Some(Layer::JsonOrQuery) = format.layers.last() {
@@ -60,7 +68,8 @@ impl<'a> Maker<'a, '_> {
             let query = filling.content.document.is_empty();
             ways.retain(|way| wire::is_second(way) == query);
         }
-        let all = filling.first && self.thorough;
+        let all = filling.every && self.thorough;
+        let coded = all && filling.sheet == "fields";
         for (n, way) in ways.iter().enumerate() {
             if n > 0 && !all {
                 break;
@@ -72,8 +81,14 @@ impl<'a> Maker<'a, '_> {
             for (m, coding) in CODINGS.iter().enumerate() {
                 for (k, media_type) in format.content_types.iter().enumerate() {
                     // One thing is varied at a time; media types with one document.
-                    let odd = [n, m, k].iter().filter(|at| **at > 0).count();
-                    if odd == 0 || (odd == 1 && all && (k == 0 || at == 0)) {
+                    let wanted = match (n, m, k) {
+                        (0, 0, 0) => true,
+                        (_, 0, 0) => all,
+                        (0, _, 0) => coded,
+                        (0, 0, _) => coded && at == 0,
+                        _ => false,
+                    };
+                    if wanted {
                         self.body(method, media_type, *coding, &label, filling.sheet, &written);
                     }
                 }
@@ -130,16 +145,24 @@ impl<'a> Maker<'a, '_> {
             Some(Layer::Query | Layer::Lines) => Vec::new(),
             _ => vec![(None, &self.court.endpoint.events)],
         };
-        let mut all: Vec<(&'static str, Content<'c>)> = Vec::new();
-        for (member, roots) in &places {
-            for (sheet, document) in self.rooted(roots, documents) {
+        let mut all: Vec<Filling<'c>> = Vec::new();
+        let filling = |(sheet, content): (&'static str, Content<'c>)| Filling {
+            sheet,
+            every: matches!(sheet, "fields" | "unknown"),
+            content,
+        };
+        for (at, (member, roots)) in places.iter().enumerate() {
+            all.extend(self.rooted(roots, documents).into_iter().map(|rooted| {
                 let content = Content {
-                    document,
+                    document: rooted.tree,
                     member: *member,
                     ..self.blank()
                 };
-                all.push((sheet, content));
-            }
+                Filling {
+                    every: at == 0 && rooted.every,
+                    ..filling((rooted.sheet, content))
+                }
+            }));
         }
         if let Some(Layer::Query | Layer::Lines | Layer::JsonOrQuery) = last {
             all.extend(bases.query.iter().map(|sheet| {
@@ -147,7 +170,7 @@ impl<'a> Maker<'a, '_> {
                     query: sheet.tree.clone(),
                     ..self.blank()
                 };
-                (sheet.name, content)
+                filling((sheet.name, content))
             }));
         }
         let formed = |layer: &Layer| matches!(layer, Layer::Form(_) | Layer::Multipart(_));
@@ -160,24 +183,13 @@ impl<'a> Maker<'a, '_> {
                     member: Some(""),
                     ..self.blank()
                 };
-                (sheet.name, content)
+                filling((sheet.name, content))
             }));
         }
         if let (Some(Layer::Envelope(_)), Some(place)) = (last, places.first()) {
-            all.extend(self.headed(*place, bases));
+            all.extend(self.headed(*place, bases).into_iter().map(filling));
         }
-        let mut seen: Vec<(&str, bool)> = Vec::new();
-        let filling = |(sheet, content): (&'static str, Content<'c>)| {
-            let key = (sheet, content.document.is_empty());
-            let first = !seen.contains(&key) && matches!(sheet, "fields" | "unknown");
-            seen.push(key);
-            Filling {
-                sheet,
-                first,
-                content,
-            }
-        };
-        all.into_iter().map(filling).collect()
+        all
     }
 
     fn blank<'c>(&self) -> Content<'c>
@@ -236,11 +248,7 @@ impl<'a> Maker<'a, '_> {
 
     /// Every sheet at every place where events stand, and as lists of pairs or folded texts where
     /// the catalog knows such.
-    pub(super) fn rooted(
-        &self,
-        roots: &[EventRoot],
-        documents: &[Sheet],
-    ) -> Vec<(&'static str, Tree)> {
+    pub(super) fn rooted(&self, roots: &[EventRoot], documents: &[Sheet]) -> Vec<Rooted> {
         let (vendor, endpoint) = (self.court.vendor, self.court.endpoint);
         let lone = [whole()];
         let roots = if roots.is_empty() { &lone } else { roots };
@@ -253,7 +261,12 @@ impl<'a> Maker<'a, '_> {
                 }
                 let around = (sheet.name == "fields").then_some(&sheet.tree);
                 let tree = &sheet.tree;
-                all.push((sheet.name, placed(root, around, tree)));
+                let rooted = |sheet: &'static str, tree: Tree| Rooted {
+                    sheet,
+                    every: n == 0 && matches!(sheet, "fields" | "unknown"),
+                    tree,
+                };
+                all.push(rooted(sheet.name, placed(root, around, tree)));
                 let whole = || placed(root, None, tree);
                 let paired = [
                     tree.clone()
@@ -261,23 +274,41 @@ impl<'a> Maker<'a, '_> {
                         .map(|tree| placed(root, None, &tree)),
                     whole().paired(&endpoint.pairs),
                 ];
-                all.extend(paired.into_iter().flatten().map(|tree| ("pairs", tree)));
+                all.extend(
+                    paired
+                        .into_iter()
+                        .flatten()
+                        .map(|tree| rooted("pairs", tree)),
+                );
                 let folded = [
                     tree.clone()
                         .folded(&vendor.unfold)
                         .map(|tree| placed(root, None, &tree)),
                     whole().folded(&vendor.unfold),
                 ];
-                all.extend(folded.into_iter().flatten().map(|tree| ("folded", tree)));
+                all.extend(
+                    folded
+                        .into_iter()
+                        .flatten()
+                        .map(|tree| rooted("folded", tree)),
+                );
             }
         }
         all
+    }
+
+    /// Parameters without a canary.
+    fn neutral_below(&self, base: &str) -> Tree {
+        let mut tree = self.neutral.get(base).cloned().unwrap_or(Tree::map());
+        tree.put(&[Seg::key("zq_probe")], Tree::text("1"));
+        tree
     }
 
     /// A document without a canary.
     fn well_formed(&self, roots: &[EventRoot]) -> Tree {
         let root = roots.first().cloned().unwrap_or_else(whole);
         let event = self.neutral.clone();
+        let event = event.without("$form");
         let event = if root.query {
             event
         } else {
@@ -301,8 +332,8 @@ impl<'a> Maker<'a, '_> {
         }
         if endpoint.query_event && self.takes("GET") {
             let mut message = self.message("GET");
-            let query = self.neutral.get("$query").unwrap_or(&self.neutral);
-            let text = wire::pairs(query, self.style(), &mut Written::default());
+            let query = self.neutral_below("$query");
+            let text = wire::pairs(&query, self.style(), &mut Written::default());
             with_query(&mut message, &text);
             return message;
         }
@@ -329,12 +360,10 @@ impl<'a> Maker<'a, '_> {
             }
             _ => (None, &self.court.endpoint.events[..]),
         };
-        let mut text = Tree::map();
-        text.put(&[Seg::key("zq_probe")], Tree::text("1"));
         Content {
             document: self.well_formed(roots),
-            query: text.clone(),
-            form: text,
+            query: self.neutral_below("$query"),
+            form: self.neutral_below("$form"),
             member,
             ..self.blank()
         }

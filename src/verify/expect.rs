@@ -4,6 +4,8 @@
 //! fields, as the policy language says in words; conditions that a run does not settle (`sampled`,
 //! events of an unknown name) are weighed both ways and told as conditional.
 
+use std::collections::HashMap;
+
 use crate::action::Action;
 use crate::catalog::{Endpoint, EventKind, Field, Vendor};
 use crate::category::DataCategory;
@@ -31,12 +33,48 @@ pub(super) struct Known {
     harmless: bool,
 }
 
+/// The fields that hold at an endpoint, the endpoint's own first, by the key that they end with.
+pub(super) struct Fields<'a> {
+    by_key: HashMap<&'a str, Vec<(usize, &'a Field)>>,
+    others: Vec<(usize, &'a Field)>,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(vendor: &'a Vendor, endpoint: &'a Endpoint) -> Self {
+        let mut fields = Self {
+            by_key: HashMap::new(),
+            others: Vec::new(),
+        };
+        let all = endpoint.fields.iter().chain(&vendor.fields).enumerate();
+        for (at, field) in all {
+            match field.selector.steps().last() {
+                Some(Step::Key(key)) => fields.by_key.entry(key).or_default().push((at, field)),
+                _ => fields.others.push((at, field)),
+            }
+        }
+        fields
+    }
+
+    /// Those that speak about a place, in order.
+    fn at(&self, path: &[Segment<'_>]) -> Vec<&'a Field> {
+        let ending = match path.last() {
+            Some(Segment::Key(key)) => self.by_key.get(key).map_or(&[][..], |list| list),
+            Some(Segment::Item) | None => &[],
+        };
+        let all = ending.iter().chain(&self.others);
+        let mut found: Vec<_> = all.filter(|(_, f)| hits(&f.selector, path)).collect();
+        found.sort_by_key(|(at, _)| *at);
+        found.into_iter().map(|(_, field)| *field).collect()
+    }
+}
+
 /// A policy, looked at from one endpoint.
 #[derive(Clone, Copy)]
 pub(super) struct Court<'a> {
     pub(super) policy: &'a CompiledPolicy,
     pub(super) vendor: &'a Vendor,
     pub(super) endpoint: &'a Endpoint,
+    pub(super) fields: &'a Fields<'a>,
     pub(super) kind: Option<&'a EventKind>,
     /// What the events are called.
     pub(super) event: Event<'a>,
@@ -93,12 +131,9 @@ impl Court<'_> {
     }
 
     fn listed(&self, path: &[Segment<'_>]) -> Option<Known> {
-        let of_kind = self.kind.map_or(&[][..], |kind| &kind.fields);
-        let all = of_kind
-            .iter()
-            .chain(&self.endpoint.fields)
-            .chain(&self.vendor.fields);
-        let hits: Vec<&Field> = all.filter(|f| hits(&f.selector, path)).collect();
+        let of_kind = self.kind.map_or(&[][..], |kind| &kind.fields).iter();
+        let mut hits: Vec<&Field> = of_kind.filter(|f| hits(&f.selector, path)).collect();
+        hits.extend(self.fields.at(path));
         let first = hits.first()?;
         Some(Known {
             category: first.category,

@@ -15,10 +15,11 @@ use sha2::{Digest, Sha256};
 
 use self::canary::Mint;
 pub use self::canary::Seed;
-use self::expect::{Court, Event, Fate};
+use self::expect::{Court, Event, Fate, Fields};
 use self::net::Recorder;
 use self::probes::{Maker, Probe};
 pub use self::report::{Check, Kept, Leak, Line, Missing, NotGenerated, Report, check};
+use self::search::Finder;
 use self::tree::Plant;
 use crate::catalog::{Endpoint, Kind, Layer, Vendor};
 use crate::config::Config;
@@ -140,8 +141,9 @@ fn one_vendor(
         .iter()
         .any(|rule| rule.when.gpc == Some(true));
     for endpoint in &vendor.endpoints {
+        let fields = Fields::new(vendor, endpoint);
         for asks in if gpc { &[false, true][..] } else { &[false] } {
-            let court = court_at(subject, vendor, endpoint, *asks);
+            let court = court_at(subject, vendor, endpoint, &fields, *asks);
             let stream = format!("{} {} {asks}", vendor.name, endpoint.name);
             let mut mint = Mint::new(&subject.seed, &stream);
             let mut maker = Maker::new(court, &mut mint, !asks);
@@ -151,14 +153,21 @@ fn one_vendor(
                 std::mem::take(&mut maker.unmade),
             );
             found.not_generated(endpoint, unmade);
+            let mut finder = Finder::new(&[]);
             for probe in &probes {
-                drive(&court, probe, gateway, recorder, &mut found)?;
+                if !finder.is_for(&probe.plants) {
+                    finder = Finder::new(&probe.plants);
+                }
+                drive(&court, probe, &finder, (gateway, recorder), &mut found)?;
             }
         }
     }
     let excused = |name: &str| {
         let mut named = vendor.endpoints.iter().filter(|e| *e.name == *name);
-        named.any(|endpoint| court_at(subject, vendor, endpoint, false).may_drop_events())
+        named.any(|endpoint| {
+            let fields = Fields::new(vendor, endpoint);
+            court_at(subject, vendor, endpoint, &fields, false).may_drop_events()
+        })
     };
     found.close(&excused);
     Ok(found)
@@ -168,12 +177,14 @@ fn court_at<'a>(
     subject: &'a Subject,
     vendor: &'a Vendor,
     endpoint: &'a Endpoint,
+    fields: &'a Fields<'a>,
     gpc: bool,
 ) -> Court<'a> {
     Court {
         policy: &subject.policy,
         vendor,
         endpoint,
+        fields,
         kind: None,
         event: event_of(endpoint),
         gpc,
@@ -199,8 +210,8 @@ fn event_of(endpoint: &Endpoint) -> Event<'static> {
 fn drive(
     court: &Court<'_>,
     probe: &Probe,
-    gateway: SocketAddr,
-    recorder: &Recorder,
+    finder: &Finder,
+    (gateway, recorder): (SocketAddr, &Recorder),
     found: &mut report::Found,
 ) -> std::io::Result<()> {
     let line = found.line(court.endpoint, probe);
@@ -208,7 +219,6 @@ fn drive(
     line.planted += probe.plants.len();
     recorder.take();
     net::send(recorder.addr, "", &probe.message)?;
-    let finder = search::Finder::new(&probe.plants);
     let mut seen = vec![false; probe.plants.len()];
     for arrival in recorder.take() {
         let hits = finder.find(&arrival);

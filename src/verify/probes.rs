@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::bodies::Rooted;
 use super::canary::Mint;
 use super::expect::Court;
 use super::net::Message;
@@ -122,7 +123,7 @@ impl<'a, 'm> Maker<'a, 'm> {
             neutral,
             Vec::new(),
         );
-        let documents = self.garden.documents();
+        let documents = self.garden.documents(self.thorough);
         let bases = self.garden.bases();
         self.bodies(&documents, &bases);
         self.parameters(&documents);
@@ -147,22 +148,24 @@ impl<'a, 'm> Maker<'a, 'm> {
             } else {
                 "$query"
             };
-            let sheets = if param.events {
+            let sheets: Vec<Rooted> = if param.events {
                 self.rooted(&endpoint.events, documents)
             } else {
-                let sheets = self.garden.parameter(base, &param.name);
-                sheets.into_iter().map(|s| (s.name, s.tree)).collect()
+                let sheets = self.garden.parameter(base, &param.name).into_iter();
+                let rooted = |sheet: Sheet| Rooted {
+                    sheet: sheet.name,
+                    every: true,
+                    tree: sheet.tree,
+                };
+                sheets.map(rooted).collect()
             };
-            let mut seen = Vec::new();
-            for (name, tree) in sheets {
-                let first = !seen.contains(&name) && matches!(name, "fields" | "unknown");
-                seen.push(name);
+            for Rooted { sheet, every, tree } in sheets {
                 let content = Content::of_document(tree);
                 for way in wire::ways(&param.layers) {
-                    if way != Way::default() && !(first && self.thorough) {
+                    if way != Way::default() && !(every && self.thorough) {
                         continue;
                     }
-                    self.parameter(base, param, name, &way, &content);
+                    self.parameter(base, param, sheet, &way, &content);
                 }
             }
         }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::net::Arrival;
 use super::tree::Plant;
@@ -24,11 +24,11 @@ const RUN: usize = 12;
 
 /// Looks for the canaries of one request.
 pub(super) struct Finder {
+    plants: Vec<Arc<Plant>>,
     /// `None`: there is nothing to look for.
     needles: Option<AhoCorasick>,
     /// For each needle, the canary's index.
     owners: Vec<usize>,
-    count: usize,
 }
 
 impl Finder {
@@ -42,19 +42,27 @@ impl Finder {
                     .map(move |needle| (at, needle.as_str()))
             })
             .unzip();
+        // Built often and used twice: the kind that is built at the least cost.
         let built = AhoCorasick::builder()
             .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::NoncontiguousNFA))
             .build(needles);
         Self {
             needles: built.ok().filter(|_| !owners.is_empty()),
             owners,
-            count: plants.len(),
+            plants: plants.to_vec(),
         }
+    }
+
+    /// Whether it looks for these: the same document goes out in many encodings.
+    pub(super) fn is_for(&self, plants: &[Arc<Plant>]) -> bool {
+        let pairs = self.plants.iter().zip(plants);
+        self.plants.len() == plants.len() && pairs.into_iter().all(|(a, b)| Arc::ptr_eq(a, b))
     }
 
     /// For each canary, where it was found: `""` as it is, `base64 > gzip` and so on inside of these.
     pub(super) fn find(&self, arrival: &Arrival) -> Vec<Option<String>> {
-        let mut found = vec![None; self.count];
+        let mut found = vec![None; self.plants.len()];
         let Some(needles) = &self.needles else {
             return found;
         };

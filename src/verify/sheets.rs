@@ -64,13 +64,16 @@ impl<'a, 'm> Gardener<'a, 'm> {
         gardener
     }
 
-    /// Documents for an event: plain fields first.
-    pub(super) fn documents(&mut self) -> Vec<Sheet> {
+    /// Documents for an event: plain fields first. `thorough`: lists and parts of fields, and
+    /// sentences, as well.
+    pub(super) fn documents(&mut self, thorough: bool) -> Vec<Sheet> {
         let slots = self.places(|base| base.is_none());
         let mut sheets = self.fields("fields", &slots);
-        sheets.extend(self.wrapped("list", &slots, &[Seg::Item]));
-        sheets.extend(self.wrapped("member", &slots, &[Seg::key(ANY)]));
-        sheets.extend(self.sentences(&slots));
+        if thorough {
+            sheets.extend(self.wrapped("list", &slots, &[Seg::Item]));
+            sheets.extend(self.wrapped("member", &slots, &[Seg::key(ANY)]));
+            sheets.extend(self.sentences(&slots));
+        }
         let mut tops = vec![vec![Seg::key(ANY)]];
         if self.container != ANY {
             tops.push(vec![Seg::key(&self.container), Seg::key(ANY)]);
@@ -106,7 +109,7 @@ impl<'a, 'm> Gardener<'a, 'm> {
     pub(super) fn neutral(&self) -> Tree {
         let mut tree = Tree::map();
         self.name_event(&mut tree);
-        for path in self.places(|base| matches!(base, None | Some("$query"))) {
+        for path in self.places(|base| matches!(base, None | Some("$query" | "$form"))) {
             if !self.decodes(&path) && self.court.known(&segments(&path), None).protocol {
                 tree.put(&path, Tree::text("probe"));
             }
