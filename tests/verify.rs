@@ -163,9 +163,9 @@ fn a_policy_that_keeps_all_leaves_all_and_a_mask_that_hides_little_is_a_leak() {
     let report = verified("p.toml", keep, acme(""));
     assert!(report.is_clean(), "{:#?}", report.leaks);
     assert!(report.total(|l| l.kept) * 2 > report.total(|l| l.planted));
-    // Eighty characters shown at the end: nearly all of every id.
+    // Twelve characters shown at the end: of `u-` and twelve letters all that matters.
     let mask = "version = 1\nunlisted = \"keep\"\n[[rule]]\nname = \"ids\"\ncategory = [\"user.unique_id\"]\n\
-        action = { mask = { keep_end = 80 } }\n";
+        action = { mask = { keep_end = 12 } }\n";
     let report = verified("p.toml", mask, acme(""));
     let leak = report.leaks.first().expect("a leak");
     assert_eq!((&*leak.vendor, leak.category), ("acme", "user.unique_id"));
@@ -174,11 +174,30 @@ fn a_policy_that_keeps_all_leaves_all_and_a_mask_that_hides_little_is_a_leak() {
 
 #[test]
 fn an_endpoint_at_which_nothing_arrives_is_a_finding() {
-    // Every body is refused: the field that rejects stands in the name that each event has.
-    let policy = "version = 1\nunlisted = \"keep\"\n[[rule]]\nname = \"gone\"\nfield = [\"event\"]\naction = \"drop\"\n";
-    let report = verified("p.toml", policy, acme(""));
-    assert!(report.missing.is_empty(), "{:#?}", report.missing);
-    let policy = "version = 1\nunlisted = \"keep\"\n[[rule]]\nname = \"gone\"\naction = \"drop\"\n";
-    let report = verified("p.toml", policy, acme(""));
-    assert!(report.total(|l| l.planted) > 0 && report.leaks.is_empty());
+    // An allow list that lists nothing, and a pixel whose catalog knows no field that it needs.
+    let catalog = r#"
+        name = "acme"
+        title = "Acme"
+        upstream = "https://in.acme.example"
+        [[endpoint]]
+        paths = ["/pixel.gif"]
+        kind = "collect"
+        methods = ["GET"]
+        events = ["$query"]
+        answers = [{ status = 200 }]
+        "#;
+    let vendor = || {
+        let (vendor, _) = load::load("acme.toml", catalog).unwrap_or_else(|d| panic!("{d}"));
+        vec![Arc::new(vendor)]
+    };
+    let report = verified("p.toml", "version = 1\nunlisted = \"drop\"\n", vendor());
+    assert!(report.leaks.is_empty() && !report.is_blind() && !report.is_clean());
+    assert_eq!(report.missing[0].endpoint, "/pixel.gif");
+    let report = verified("p.toml", "version = 1\nunlisted = \"keep\"\n", vendor());
+    assert!(report.is_clean(), "{:#?}", report.missing);
+    // A policy that takes whole events takes them.
+    let takes = "version = 1\nunlisted = \"keep\"\n\
+        [[rule]]\nname = \"none\"\naction = \"drop_event\"\n";
+    let report = verified("p.toml", takes, vendor());
+    assert!(report.is_clean() && report.total(|l| l.arrived) == 0);
 }

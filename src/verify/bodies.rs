@@ -69,7 +69,7 @@ impl<'a> Maker<'a, '_> {
             ways.retain(|way| wire::is_second(way) == query);
         }
         let all = filling.every && self.thorough;
-        let coded = all && filling.sheet == "fields";
+        let coded = self.thorough && (at == 0 || (filling.every && filling.sheet == "fields"));
         for (n, way) in ways.iter().enumerate() {
             if n > 0 && !all {
                 break;

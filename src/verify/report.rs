@@ -530,4 +530,25 @@ mod tests {
         assert_eq!(made(0), "1970-01-01T00:00:00Z");
         assert_eq!(made(1_700_000_000), "2023-11-14T22:13:20Z");
     }
+
+    #[test]
+    fn a_search_that_misses_what_is_there_is_blind() {
+        let of = |planted, control| Report {
+            lines: vec![Line {
+                planted,
+                control,
+                ..Line::default()
+            }],
+            leaks: Vec::new(),
+            missing: Vec::new(),
+            not_generated: Vec::new(),
+            kept: Vec::new(),
+            unseen: Vec::new(),
+            json: Value::Null,
+        };
+        assert!(of(3, 3).is_clean() && of(3, 3).verdict() == "clean");
+        for blind in [of(3, 2), of(0, 0)] {
+            assert!(blind.is_blind() && !blind.is_clean() && blind.verdict() == "blind");
+        }
+    }
 }
