@@ -18,7 +18,7 @@ use std::path::Path;
 
 /// A module and the modules it may name. The order is the order of the layers, top first; an arrow
 /// may only point to a module that stands further down in this list.
-const LAYERS: [(&str, &[&str]); 22] = [
+const LAYERS: [(&str, &[&str]); 23] = [
     (
         "cli",
         &[
@@ -27,6 +27,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
             "proxy",
             "tls",
             "telemetry",
+            "inventory",
             "config",
             "keys",
             "scrub",
@@ -37,6 +38,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
             "detect",
             "json",
             "category",
+            "selector",
             "reader",
             "sensitive",
             "diagnostic",
@@ -61,13 +63,14 @@ const LAYERS: [(&str, &[&str]); 22] = [
             "sensitive",
         ],
     ),
-    ("admin", &["proxy", "telemetry"]),
+    ("admin", &["proxy", "telemetry", "inventory"]),
     (
         "proxy",
         &[
             "deliver",
             "tls",
             "telemetry",
+            "inventory",
             "config",
             "scrub",
             "codec",
@@ -77,6 +80,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
     ("deliver", &["tls", "scrub"]),
     ("tls", &["config"]),
     ("telemetry", &["scrub", "codec", "catalog"]),
+    ("inventory", &["scrub", "category", "civil"]),
     ("keys", &["codec", "civil", "sensitive"]),
     ("config", &["policy", "reader", "diagnostic"]),
     (
