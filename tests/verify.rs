@@ -18,14 +18,13 @@ use tamis::verify::{Check, Report, Subject, check, run};
 
 fn verified(file: &str, policy: &str, vendors: Vec<Arc<Vendor>>) -> Report {
     let (policy, _) = CompiledPolicy::load(file, policy).unwrap_or_else(|d| panic!("{d}"));
-    let mut seed = [0; 16];
-    getrandom::fill(&mut seed).unwrap();
     let subject = Subject {
         policy: Arc::new(policy),
         vendors,
         salts: Vec::new(),
         catalogs: Vec::new(),
-        seed,
+        // A test says the same every time; `tamis verify` draws a seed for each run.
+        seed: *b"sixteen canaries",
     };
     run(&subject).unwrap()
 }
