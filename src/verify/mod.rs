@@ -1,10 +1,10 @@
 //! `tamis verify`: canaries in every field, encoding and endpoint of the catalogs, driven through the
 //! real gateway into a recorder, and a proof that none leaves that the policy does not let.
 //!
-//! For each endpoint the [`probes`] are written from the catalog; what must not leave is read off the
-//! policy beforehand ([`expect`]); each probe is sent twice, straight to the recorder (the control: what
+//! For each endpoint the `probes` are written from the catalog; what must not leave is read off the
+//! policy beforehand (`expect`); each probe is sent twice, straight to the recorder (the control: what
 //! is not found there would not be found anywhere) and through the gateway, and what arrived is
-//! searched ([`search`]). Invariants: the engine is never asked what it would do; the report holds no
+//! searched (`search`). Invariants: the engine is never asked what it would do; the report holds no
 //! canary.
 
 use std::net::SocketAddr;
