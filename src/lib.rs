@@ -25,3 +25,4 @@ pub mod selector;
 pub mod sensitive;
 pub mod telemetry;
 pub mod tls;
+pub mod verify;

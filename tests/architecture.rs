@@ -18,10 +18,11 @@ use std::path::Path;
 
 /// A module and the modules it may name. The order is the order of the layers, top first; an arrow
 /// may only point to a module that stands further down in this list.
-const LAYERS: [(&str, &[&str]); 22] = [
+const LAYERS: [(&str, &[&str]); 23] = [
     (
         "cli",
         &[
+            "verify",
             "admin",
             "proxy",
             "tls",
@@ -41,6 +42,25 @@ const LAYERS: [(&str, &[&str]); 22] = [
             "reader",
             "sensitive",
             "diagnostic",
+        ],
+    ),
+    (
+        "verify",
+        &[
+            "proxy",
+            "keys",
+            "config",
+            "scrub",
+            "policy",
+            "action",
+            "catalog",
+            "detect",
+            "json",
+            "codec",
+            "category",
+            "selector",
+            "civil",
+            "sensitive",
         ],
     ),
     ("admin", &["proxy", "telemetry", "inventory"]),

@@ -537,3 +537,49 @@ fn usage_errors_are_two_and_help_is_good() {
         assert!(!good(dir.path(), args, "").is_empty(), "{args:?}");
     }
 }
+
+#[test]
+fn a_report_of_canaries_is_made_and_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("verify.json");
+    let file = file.to_str().unwrap();
+    let args = ["verify", "--vendor", "plausible", "--seed"];
+    let seed = "000102030405060708090a0b0c0d0e0f";
+    let args = [&args[..], &[seed, "--report", file]].concat();
+    let said = good(dir.path(), &args, "");
+    assert!(said.contains("clean: ") && said.contains(seed), "{said}");
+    let report = std::fs::read_to_string(file).unwrap();
+    let written = json(&report);
+    assert_eq!(written["verdict"], "clean");
+    assert_eq!(written["policy"]["name"], "default");
+    assert!(written["totals"]["planted"].as_u64() > Some(100));
+    assert_eq!(written["totals"]["planted"], written["totals"]["control"]);
+    let digest = written["catalogs"]["plausible"].as_str().unwrap();
+    assert_eq!(digest.len(), 64);
+    assert!(said.contains(written["digest"].as_str().unwrap()));
+    // No key is made for it, and nothing else is left behind.
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+
+    let whole = good(dir.path(), &["verify", "--check", file], "");
+    assert_eq!(
+        whole,
+        "the report is whole: its digest is that of what it says\n"
+    );
+    std::fs::write(file, report.replace("\"leaked\": 0", "\"leaked\": 1")).unwrap();
+    let changed = tamis(dir.path(), &["verify", "--json", "--check", file]);
+    assert_eq!(
+        (code(&changed), json(out(&changed))["report"].as_str()),
+        (1, Some("changed"))
+    );
+    std::fs::write(file, "{}").unwrap();
+    assert_eq!(code(&tamis(dir.path(), &["verify", "--check", file])), 2);
+
+    let slip = tamis(dir.path(), &["verify", "--vendor", "plausble"]);
+    assert_eq!(code(&slip), 2);
+    assert!(
+        err(&slip).contains("did you mean plausible?"),
+        "{}",
+        err(&slip)
+    );
+    assert_eq!(code(&tamis(dir.path(), &["verify", "--seed", "12"])), 2);
+}

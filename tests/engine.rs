@@ -175,3 +175,21 @@ fn what_was_learned_judges_as_the_first_look_did() {
         assert_eq!(events[0], events[2], "{unlisted} {action} {view}: {left}");
     }
 }
+
+#[test]
+fn what_stands_around_events_in_a_list_is_what_it_is_around_those_of_a_lone_document() {
+    let s = support::builtin("default");
+    let send = |text: &str| {
+        let mut request = track(text);
+        (request.vendor, request.path) = ("mparticle", "/v1/JS/4505/Forwarding");
+        body(&s, &request)
+    };
+    let one = r#"{"known_identities":{"other":"u-zky4mpp3xfg7"},"data":{"n":"x"}}"#;
+    for text in [one.to_owned(), format!("[{one}]")] {
+        let out = send(&text);
+        assert!(
+            out.contains("\"n\":\"x\"") && !out.contains("zky4mpp3xfg7"),
+            "{out}"
+        );
+    }
+}

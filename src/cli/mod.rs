@@ -33,6 +33,7 @@ mod setup;
 mod test;
 mod vendors;
 mod vendors_page;
+mod verify;
 
 /// A proxy that strips identity from telemetry before it reaches analytics vendors.
 #[derive(Parser)]
@@ -107,6 +108,8 @@ enum Command {
     Schema(schema::Schema),
     /// Run the tests beside a policy: what must leave, and what never may
     Test(test::Test),
+    /// Drive canaries through the gateway in every field and encoding, and prove that none leaves
+    Verify(verify::Verify),
     /// Read `{"id","path","value"}` lines and print the entities and category of each
     Detect(detect::Detect),
     /// List the vendor catalogs, or show one
@@ -146,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::main(&args),
         Command::Schema(args) => schema::main(&args),
         Command::Test(args) => test::main(&args),
+        Command::Verify(args) => verify::main(&args),
         Command::Detect(args) => detect::main(&args),
         Command::Vendors(args) => vendors::main(&args),
         Command::Pseudonym(args) => pseudonym::main(&args),

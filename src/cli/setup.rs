@@ -92,6 +92,39 @@ pub(super) fn vendors(config: &Config) -> anyhow::Result<Vec<Arc<Vendor>>> {
     Ok(vendors.into_iter().map(Arc::new).collect())
 }
 
+/// The texts of the catalogs by their vendors' names (those of `vendors_dir` replace), and of the
+/// sets that they share, as `shared/NAME`.
+pub(super) fn catalog_texts(config: &Config) -> anyhow::Result<Vec<(String, String)>> {
+    let stem = |file: &str| {
+        file.rsplit('/')
+            .next()
+            .unwrap_or(file)
+            .trim_end_matches(".toml")
+            .to_owned()
+    };
+    let mut texts: Vec<(String, String)> = catalog::load::FILES
+        .iter()
+        .map(|(file, text)| (stem(file), (*text).to_owned()))
+        .collect();
+    for (file, text) in catalog::include::SETS {
+        texts.push((format!("shared/{}", stem(file)), (*text).to_owned()));
+    }
+    for file in config
+        .vendors_dir
+        .as_deref()
+        .map(toml_files)
+        .transpose()?
+        .unwrap_or_default()
+    {
+        let text = std::fs::read_to_string(&file)
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        let (vendor, _) = catalog::load::load(&file.display().to_string(), &text)?;
+        texts.retain(|(name, _)| **name != *vendor.name);
+        texts.push((vendor.name.to_string(), text));
+    }
+    Ok(texts)
+}
+
 fn toml_files(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(dir)
         .with_context(|| format!("cannot read vendors_dir {}", dir.display()))?;

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::engine::{Judge, Level};
 use super::fate::{Fate, Leaf, Stop};
-use super::paths::NodeId;
+use super::paths::{NodeId, ROOT};
 use super::plan::NO_RULE;
 use crate::codec::{DecodeError, DecodeErrorKind};
 use crate::json::{Commas, Edits, Kind, Node, Tape, escape_into, unescape_into};
@@ -202,10 +202,12 @@ impl Judge<'_, '_> {
             return Ok(None);
         };
         let object = node.kind == Kind::Object;
-        let is_event = object
-            && self.is_event(place.roots, place.depth, place.element)
-            && !self.is_envelope(text, tape, at, place.depth);
-        let (path, event) = if is_event {
+        let may_be = object && self.is_event(place.roots, place.depth, place.element);
+        let is_event = may_be && !self.is_envelope(text, tape, at, place.depth);
+        let (path, event) = if may_be && !is_event {
+            // What is around its events in a list is what it is around those of a lone document.
+            (ROOT, None)
+        } else if is_event {
             self.report.events_in += 1;
             self.note_each(text, tape, at);
             let before = self.class;
