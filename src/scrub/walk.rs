@@ -311,6 +311,12 @@ impl Judge<'_, '_> {
                         self.paths.release(path);
                         return Ok(settle(leaf, frame, start..end, tape, edits));
                     }
+                    if node.kind == Kind::Str
+                        && let Some(leaf) = self.text_item(text, &node, edits, path)?
+                    {
+                        self.paths.release(path);
+                        return Ok(settle(leaf, frame, start..end, tape, edits));
+                    }
                     let at = node.start as usize;
                     return Err(DecodeError::new(DecodeErrorKind::Shape, "json", at).into());
                 }

@@ -26,7 +26,7 @@ const trouble = [];
 
 const built = await esbuild.build({
   entryPoints: [path.join(here, script)], bundle: true, write: false, format: 'iife', platform: 'browser', target: 'es2022', logLevel: 'error',
-  nodePaths: [fileURLToPath(new URL('./node_modules', driver.packages))],
+  nodePaths: ['./node_modules', '../node_modules'].map((folder) => fileURLToPath(new URL(folder, driver.packages))),
   define: { 'process.env.NODE_ENV': '"production"', global: 'window' },
 });
 const html = fs.readFileSync(path.join(here, 'page.html'));
