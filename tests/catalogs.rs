@@ -41,18 +41,14 @@ use unfold::{base64, lossy, percent, unfold};
 const UNRECORDED: &[&str] = &[
     "bugsnag /v1/traces",
     "datadog /api/v2/exposures",
-    "datadog /api/v2/logs",
-    "datadog /api/v2/rum",
     "datadog /api/v2/spans",
     "datadog /v1/input",
     "ga4 /debug/mp/collect",
     "heap /api/add_account_properties",
     "heap /api/bulk_track",
     "launchdarkly /a/:env",
-    "launchdarkly /events/diagnostic/:env",
     "launchdarkly /mobile",
     "launchdarkly /mobile/events/diagnostic",
-    "newrelic /browser/logs",
     "newrelic /resources/1/:key",
     "snowplow /com.snowplowanalytics.iglu/v1",
 ];

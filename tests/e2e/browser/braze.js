@@ -4,7 +4,7 @@ import { E2E, CANARIES, WHO, UTILITY, EVENT, properties, drive } from './common.
 
 drive(async () => {
   const key = E2E.project.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-  braze.initialize(key, { baseUrl: E2E.base + '/api/v3', minimumIntervalBetweenTriggerActionsInSeconds: 0, openCardsInNewTab: false, ...E2E.options });
+  braze.initialize(key, { baseUrl: E2E.base + (E2E.options.bare ? '' : '/api/v3'), minimumIntervalBetweenTriggerActionsInSeconds: 0, openCardsInNewTab: false });
   braze.changeUser(WHO.user_id);
   braze.openSession();
   const user = braze.getUser();

@@ -5,11 +5,12 @@ import { E2E, WHO, UTILITY, EVENT, properties, traits, drive } from './common.js
 drive(async () => {
   const host = E2E.base.replace('http://', '');
   const urls = { v3SecureServiceUrl: host + '/v3/JS/', v2SecureServiceUrl: host + '/v2/JS/', v1SecureServiceUrl: host + '/v1/JS/', identityUrl: host + '/v1/', configUrl: host + '/JS/v2/', aliasUrl: host + '/v1/identity/' };
+  const hosts = E2E.options.domain ? { domain: host } : urls;
   const identities = { customerid: WHO.user_id, email: WHO.email, other: WHO.alias_id };
   await new Promise((ready) => {
     mParticle.init('us1-' + E2E.project, {
       isDevelopmentMode: false, forceHttps: false, requestConfig: false, flags: { eventsV3: '100', eventBatchingIntervalMillis: 300 }, workspaceToken: 'probe',
-      identifyRequest: { userIdentities: identities }, identityCallback: ready, dataPlan: { planId: 'shop', planVersion: 1 }, ...urls, ...E2E.options,
+      identifyRequest: { userIdentities: identities }, identityCallback: ready, dataPlan: { planId: 'shop', planVersion: 1 }, ...hosts,
     });
   });
   const flat = Object.fromEntries(Object.entries(properties()).filter(([, value]) => typeof value !== 'object'));
