@@ -11,7 +11,7 @@
 One Tamis serves all vendors with the embedded default policy; a library's host is all that differs. Checks of each scenario: the library is
 content; no canary in any decodable form; every utility value exact and as often; the same number of events; the person is the pseudonym
 that `tamis pseudonym` prints, wherever a library put it. Each must object to the baseline where a proxy that changes nothing would fail it.
-In the suite `rest`, readers that are none of ours (readers.py) take Sentry's, Snowplow's, GA4's and Matomo's requests apart once more.
+In the suite `rest` no id that a library stored in the browser may leave, and readers that are none of ours (readers.py) take Sentry's, Snowplow's, GA4's and Matomo's requests apart once more.
 Closing line: `N passed, N failed`.
 """
 import argparse
@@ -21,6 +21,7 @@ import os
 import re
 import subprocess
 import sys
+import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -95,7 +96,9 @@ class Way:
         if not driver.wait(lambda lines: any("trouble" in line for line in lines)):
             complaints.append("the driver gave no report")
         driver.stop()
-        complaints += (driver.find("trouble") or {"trouble": []})["trouble"]
+        report = driver.find("trouble") or {"trouble": []}
+        complaints += report["trouble"]
+        self.stored = report.get("stored", "")
         if not self.vendor.wait(enough, DEADLINE):
             complaints.append(f"only {dict(self.counts(start, scenario['events']))} of {scenario['events']} arrived")
         return start, complaints
@@ -163,6 +166,17 @@ def clean_transport(_, after, scenario):
     return [f"header {name}" for name in sorted(odd)]
 
 
+STORED = re.compile(r"(?<![A-Za-z0-9])(?!\d{4}-\d\d-\d\d)(?=[\w-]*\d[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9][\w-]{9,}", re.ASCII)
+
+
+def no_stored_id(stored, arrived, scenario):
+    """What a library wrote into the browser, to know it again, does not leave: no id of its own making, whatever it is called."""
+    vendor, leaves = VENDORS[scenario["vendor"]], arrived.leaves()
+    said = {str(value) for path, value in leaves if path.rsplit(".", 1)[-1] in vendor["keys"] or path.endswith(tuple(vendor.get("things", ())))} | set(vendor.get("own", ()))
+    ids = {one for one in STORED.findall(urllib.parse.unquote(stored)) if one not in said and scenario["project"] not in one.replace("-", "")}
+    return sorted({f"{path[-60:]} holds one" for path, value in leaves for one in ids if one in str(value)})
+
+
 def reads(arrived, scenario):
     """What the vendor's own side objects to."""
     read, _ = READERS[scenario["vendor"]]
@@ -215,7 +229,7 @@ def main():
         scenario["packages"] = PACKAGES[args.suite]
     if args.keep:
         Path(args.keep).mkdir(parents=True, exist_ok=True)
-    tally, direct_vendor = Tally(), Vendor()
+    tally, direct_vendor, objected = Tally(), Vendor(), 0
     direct = Way(direct_vendor, direct_vendor.url)
     binary = tamis = None
     if not args.baseline:
@@ -242,10 +256,15 @@ def main():
                 tally.note(f"{scenario['name']}: {what}", check(before, after, scenario))
                 if must_object in (True, scenario["kind"]) and not check(before, before, scenario):
                     tally.note(f"{scenario['name']}: control: '{what}' objects to a pass-through", ["it did not: this check cannot fail"])
+            if args.suite == "rest" and scenario["kind"] == "browser":
+                tally.note(f"{scenario['name']}: no id that the library stored in the browser", no_stored_id(through.stored, after, scenario))
+                objected += bool(no_stored_id(direct.stored, before, scenario))
             if args.suite == "rest" and scenario["vendor"] in READERS:
                 for way, arrived in (("as the library sent it", before), ("as it left", after)):
                     tally.note(f"{scenario['name']}: an independent reader takes it {way}", reads(arrived, scenario))
                 tally.note(f"{scenario['name']}: control: the reader objects to what is broken", reader_objects(after, scenario))
+        if args.suite == "rest" and not args.only and not args.baseline:
+            tally.note("control: stored ids are found in a pass-through", [] if objected > 5 else [f"in {objected} only"])
         if tamis:
             for where, said in (("log", tamis.said()), ("metrics", tamis.metrics())):
                 tally.note(f"no value in Tamis's own {where}", sorted(set(canaries_in(said))))

@@ -75,11 +75,12 @@ try {
   if (JSON.parse(arg('options', '{}')).recorded) await seen('/record');
   process.stdout.write(JSON.stringify({ driven: true }) + '\n');
   await once(process.stdin, 'data');
+  const stored = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])); // what libraries know a browser by
   leaving = true;
   await page.goto(origin + '/bye');
   await context.close();
   await browser.close();
-  finish(trouble, { answered, ...learnt });
+  finish(trouble, { answered, stored, ...learnt });
 } catch (error) {
   trouble.push(String(error).slice(0, 300));
   finish(trouble, { answered });
