@@ -23,6 +23,7 @@ mod place;
 mod written;
 
 pub use builtin::{BUILTINS, builtin};
+pub use fate::HowFound;
 
 /// A policy that runs.
 #[derive(Debug)]

@@ -5,7 +5,9 @@
 //! once per path and remembered in [`super::paths`], so that the cost of a leaf does not grow with the
 //! number of rules.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use hashbrown::HashSet;
 
 use super::facts::{Facts, Person};
 use crate::action::Action;
@@ -75,6 +77,8 @@ pub(super) struct Plan {
     pub(super) by_country: bool,
     /// Where the person stands, best first; empty when no rule asks.
     pub(super) persons: Vec<Selector>,
+    /// Words that stand in catalog or policy, once somebody asks; see [`super::pattern`].
+    pub(super) words: OnceLock<HashSet<Box<str>>>,
 }
 
 impl Plan {
@@ -102,6 +106,7 @@ impl Plan {
             shares: Vec::new(),
             by_country: false,
             persons: Vec::new(),
+            words: OnceLock::new(),
         };
         let here: Vec<(RuleId, &Rule)> = policy
             .rules
