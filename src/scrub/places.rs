@@ -70,9 +70,30 @@ impl Judge<'_, '_> {
         Ok(Some(leaf))
     }
 
+    /// A leaf in an event's place: a query string, or a text that holds the event.
+    pub(super) fn event_text(
+        &mut self,
+        text: &str,
+        node: &Node,
+        edits: &mut Edits,
+        path: NodeId,
+        query: bool,
+    ) -> Result<Leaf, Stop> {
+        if node.kind == Kind::Str {
+            if query {
+                return self.query_item(text, node, edits);
+            }
+            if let Some(leaf) = self.text_item(text, node, edits, path)? {
+                return Ok(leaf);
+            }
+        }
+        let at = node.start as usize;
+        Err(DecodeError::new(DecodeErrorKind::Shape, "json", at).into())
+    }
+
     /// A string in an event's place that holds an event, as the catalog says how. `None`: it does not
     /// say. What does not unfold is no event, and the body is refused.
-    pub(super) fn text_item(
+    fn text_item(
         &mut self,
         text: &str,
         node: &Node,
