@@ -24,8 +24,8 @@ unit:  ## cargo tests alone
 e2e:  ## real client libraries through Tamis to a fake vendor
 	@tests/all.sh setup e2e
 
-test-sdks:  ## every vendor's real client libraries alone
-	@tests/all.sh setup sdks
+test-sdks:  ## the real client libraries of the vendors that `make test` leaves out (half a gigabyte of packages, some minutes)
+	@tests/all.sh setup-rest rest
 
 test-servers:  ## Bugsink, Phoenix and MLflow as upstreams, their databases searched (large downloads: not in `make test`)
 	@tests/all.sh setup servers

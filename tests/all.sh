@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Everything that must hold, in one command: `make test`. Installs what is missing first.
 #
-#   tests/all.sh [STEP…]     steps: setup fmt lint doc unit e2e sdks fuzz deny (default: all, in this order); and servers
+#   tests/all.sh [STEP…]     steps: setup fmt lint doc unit e2e sdks fuzz deny (default: all, in this order);
+#                            and setup-rest rest (the other vendors' libraries), servers
 #
 # FUZZ_SECONDS (default 10) is the time for each fuzz target. Closing line: `N passed, N failed`, summed over cargo tests, end-to-end
 # checks and one for each gate. Goes on after a failure, so that one run tells everything.
@@ -39,7 +40,7 @@ setup() {
   say "setup"
   tests/tools.sh
   cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
-  tests/e2e/setup.sh
+  tests/e2e/setup.sh "$@"
 }
 
 doc() { RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --quiet; }
@@ -72,6 +73,7 @@ steps=("$@")
 for step in "${steps[@]}"; do
   case $step in
     setup) setup ;;
+    setup-rest) setup rest ;;
     fmt) gate "format" formatted ;;
     lint) gate "clippy" lint ;;
     doc) gate "documentation" doc ;;
@@ -81,6 +83,7 @@ for step in "${steps[@]}"; do
       counted "end to end" end_to_end
       ;;
     sdks) counted "libraries of every vendor" libraries ;;
+    rest) counted "the other vendors' libraries" libraries --suite rest ;;
     servers) counted "real servers: Bugsink, Phoenix, MLflow" servers ;;
     fuzz) fuzz ;;
     deny) gate "licences and bans" deny ;;

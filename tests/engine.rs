@@ -12,7 +12,7 @@
 
 mod support;
 
-use support::{body, keep_but, scrubber, track};
+use support::{Request, body, keep_but, scrubber, track};
 
 #[test]
 fn what_is_kept_is_kept_byte_for_byte() {
@@ -86,6 +86,47 @@ fn nothing_unreadable_is_forwarded() {
     ] {
         assert!(body(&s, &track(text)).starts_with("(refused"), "{text:?}");
     }
+}
+
+#[test]
+fn texts_that_are_events_are_judged_as_events() {
+    // Meta's Python library writes a list of texts, each an event.
+    let meta = |text: &str| -> String {
+        let rules = "[[rule]]\nname = \"r\"\nevent = [\"Internal *\"]\naction = \"drop_event\"\n\
+             [[rule]]\nname = \"m\"\nevent = [\"Sale\"]\nfield = [\"custom_data.mail\"]\naction = \"drop\"\n";
+        let request = Request {
+            vendor: "meta",
+            path: "/v26.0/5/events",
+            ..track(text)
+        };
+        body(&scrubber(&keep_but(rules)), &request)
+    };
+    let one = |name: &str| {
+        format!(r#""{{\"event_name\": \"{name}\", \"custom_data\":{{\"a\":\"\\u0041\"}}}}""#)
+    };
+    let kept = format!("[{} ,{}]", one("Sale"), one("Lead"));
+    assert_eq!(meta(&kept), kept, "byte for byte");
+    let given = format!("[{},{},{}]", one("Internal a"), one("b"), one("Internal c"));
+    assert_eq!(meta(&given), format!("[{}]", one("b")));
+    assert_eq!(meta(&format!("[{}]", one("Internal x"))), "(answered)");
+    let given = r#"{"data":["{\"event_name\":\"Sale\",\"custom_data\":{\"mail\":\"x\",\"a\":1}}",{"event_name":"Lead"}]}"#;
+    let want =
+        r#"{"data":["{\"event_name\":\"Sale\",\"custom_data\":{\"a\":1}}",{"event_name":"Lead"}]}"#;
+    assert_eq!(meta(given), want);
+    let deep = (0..10).fold(one("Sale"), |text, _| format!("{:?}", format!("[{text}]")));
+    for text in [
+        r#"["x"]"#,
+        r#"["{"]"#,
+        r#"["7"]"#,
+        r#"[""]"#,
+        r#"["{} {}"]"#,
+        "[1]",
+    ] {
+        assert!(meta(text).starts_with("(refused"), "{text}");
+    }
+    assert!(meta(&format!("[{deep}]")).starts_with("(refused"));
+    let elsewhere = body(&scrubber(&keep_but("")), &track(r#"["{\"event\":\"x\"}"]"#));
+    assert!(elsewhere.starts_with("(refused"), "{elsewhere}");
 }
 
 #[test]

@@ -70,6 +70,68 @@ impl Judge<'_, '_> {
         Ok(Some(leaf))
     }
 
+    /// A leaf in an event's place: a query string, or a text that holds the event.
+    pub(super) fn event_text(
+        &mut self,
+        text: &str,
+        node: &Node,
+        edits: &mut Edits,
+        path: NodeId,
+        query: bool,
+    ) -> Result<Leaf, Stop> {
+        if node.kind == Kind::Str {
+            if query {
+                return self.query_item(text, node, edits);
+            }
+            if let Some(leaf) = self.text_item(text, node, edits, path)? {
+                return Ok(leaf);
+            }
+        }
+        let at = node.start as usize;
+        Err(DecodeError::new(DecodeErrorKind::Shape, "json", at).into())
+    }
+
+    /// A string in an event's place that holds an event, as the catalog says how. `None`: it does not
+    /// say. What does not unfold is no event, and the body is refused.
+    fn text_item(
+        &mut self,
+        text: &str,
+        node: &Node,
+        edits: &mut Edits,
+        path: NodeId,
+    ) -> Result<Option<Leaf>, Stop> {
+        let plan = self.plan;
+        let unfold = self.paths.get(path).unfold;
+        let Some(unfold) = unfold.and_then(|at| plan.vendor.unfold.get(usize::from(at))) else {
+            return Ok(None);
+        };
+        if self.folds >= MAX_FOLDS || self.unfold_left == 0 {
+            let at = node.start as usize;
+            return Err(DecodeError::new(DecodeErrorKind::Shape, "json", at).into());
+        }
+        let mut plain = self.pools.text();
+        unescape_into(text.get(node.range()).unwrap_or(""), &mut plain);
+        let mut new = self.pools.bytes();
+        let (limit, folds) = (self.body_limit, self.folds);
+        self.body_limit = limit.min(self.unfold_left);
+        self.folds += 1;
+        let bytes = plain.as_bytes();
+        let fate = self.layers(&unfold.layers, false, bytes, ROOT, Level::Events, &mut new);
+        (self.body_limit, self.folds) = (limit, folds);
+        let leaf = match fate? {
+            Fate::Same => Leaf::Keep,
+            Fate::Nothing => Leaf::Remove,
+            Fate::Changed => {
+                let new = utf8(&new, "json")?;
+                edits.write(node.range(), |out| escape_into(new, out));
+                Leaf::Edited
+            }
+        };
+        self.pools.give_text(plain);
+        self.pools.give_bytes(new);
+        Ok(Some(leaf))
+    }
+
     /// Characters that stand for bytes.
     pub(super) fn latin1(
         &mut self,

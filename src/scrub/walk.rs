@@ -308,13 +308,10 @@ impl Judge<'_, '_> {
             }
             Kind::Key | Kind::Str | Kind::Num | Kind::Bool | Kind::Null => {
                 if !frame.object && self.is_event(roots, frame.depth, true) {
-                    if node.kind == Kind::Str && self.is_query_item(roots, frame.depth, true) {
-                        let leaf = self.query_item(text, &node, edits)?;
-                        self.paths.release(path);
-                        return Ok(settle(leaf, frame, start..end, tape, edits));
-                    }
-                    let at = node.start as usize;
-                    return Err(DecodeError::new(DecodeErrorKind::Shape, "json", at).into());
+                    let query = self.is_query_item(roots, frame.depth, true);
+                    let leaf = self.event_text(text, &node, edits, path, query)?;
+                    self.paths.release(path);
+                    return Ok(settle(leaf, frame, start..end, tape, edits));
                 }
                 let leaf = self.leaf(text, &node, edits, path)?;
                 self.settle_path(path);

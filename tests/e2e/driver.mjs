@@ -9,7 +9,7 @@ export const driver = {
   base: process.env.E2E_BASE, // where the vendor's paths stand: http://127.0.0.1:PORT[/vendor]
   project: process.env.E2E_PROJECT, // the project token; the runner tells drivers apart by it
   variant: process.env.E2E_VARIANT ?? '',
-  packages: new URL('../.cache/node/package.json', import.meta.url),
+  packages: new URL(process.env.E2E_PACKAGES ?? '../.cache/node/package.json', import.meta.url),
 };
 
 /** What an application hands to track(): useful values, and identity in every disguise. */

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Real client libraries of every vendor → Tamis → a recording fake vendor, compared with the same libraries → fake vendor.
 
-    tests/e2e/sdks.py                      all of them (part of `make test`; alone: `make test-sdks`)
-    tests/e2e/sdks.py --often              the most used ones
+    tests/e2e/sdks.py                      the most used ones (part of `make test`): sdks/scenarios.json
+    tests/e2e/sdks.py --suite rest         the others (`make test-sdks`): sdks/rest.json, with libraries of their own list
+    tests/e2e/sdks.py --often              the dozen of them that is driven most
     tests/e2e/sdks.py --only posthog       scenarios whose name contains the word
     tests/e2e/sdks.py --keep DIR           leaves records and Tamis's log there
     tests/e2e/sdks.py --baseline           without Tamis: what the libraries send, with counts
@@ -10,6 +11,7 @@
 One Tamis serves all vendors with the embedded default policy; a library's host is all that differs. Checks of each scenario: the library is
 content; no canary in any decodable form; every utility value exact and as often; the same number of events; the person is the pseudonym
 that `tamis pseudonym` prints, wherever a library put it. Each must object to the baseline where a proxy that changes nothing would fail it.
+In the suite `rest` no id that a library stored in the browser may leave, and readers that are none of ours (readers.py) take Sentry's, Snowplow's, GA4's and Matomo's requests apart once more.
 Closing line: `N passed, N failed`.
 """
 import argparse
@@ -19,6 +21,7 @@ import os
 import re
 import subprocess
 import sys
+import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,7 +30,10 @@ from run import HERE, Process, Tally, Tamis, command_of, find_tamis  # first: it
 from decode import Number  # noqa: E402
 from natural import leaves  # noqa: E402
 from oracle import CANARIES, canaries_in, leaks  # noqa: E402
+from readers import READERS  # noqa: E402
 
+SUITES = {"most": "sdks/scenarios.json", "rest": "sdks/rest.json"}
+PACKAGES = {"most": "../.cache/node/package.json", "rest": "../.cache/node/rest/package.json"}  # below the other: what that holds is found too
 VENDORS = {name: entry for name, entry in json.loads((HERE / "sdks/vendors.json").read_text()).items() if name[0] != "_"}
 DEADLINE = 40.0
 ALLOWED = {
@@ -75,7 +81,7 @@ class Way:
         """(the number of the first record, complaints)"""
         start = len(self.vendor.since(0))
         env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
-        env.update(E2E_BASE=f"{self.base}/{scenario['vendor']}", E2E_PROJECT=scenario["project"], E2E_VARIANT=scenario.get("variant", ""), PYTHONPATH=str(HERE))
+        env.update(E2E_BASE=f"{self.base}/{scenario['vendor']}", E2E_PROJECT=scenario["project"], E2E_VARIANT=scenario.get("variant", ""), E2E_PACKAGES=scenario["packages"], PYTHONPATH=str(HERE))
         driver, complaints = Process(command_of(scenario), env), []
 
         def enough(_=None):
@@ -90,7 +96,9 @@ class Way:
         if not driver.wait(lambda lines: any("trouble" in line for line in lines)):
             complaints.append("the driver gave no report")
         driver.stop()
-        complaints += (driver.find("trouble") or {"trouble": []})["trouble"]
+        report = driver.find("trouble") or {"trouble": []}
+        complaints += report["trouble"]
+        self.stored = report.get("stored", "")
         if not self.vendor.wait(enough, DEADLINE):
             complaints.append(f"only {dict(self.counts(start, scenario['events']))} of {scenario['events']} arrived")
         return start, complaints
@@ -158,6 +166,30 @@ def clean_transport(_, after, scenario):
     return [f"header {name}" for name in sorted(odd)]
 
 
+STORED = re.compile(r"(?<![A-Za-z0-9])(?!\d{4}-\d\d-\d\d)(?=[\w-]*\d[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9][\w-]{9,}", re.ASCII)
+
+
+def no_stored_id(stored, arrived, scenario):
+    """What a library wrote into the browser, to know it again, does not leave: no id of its own making, whatever it is called."""
+    vendor, leaves = VENDORS[scenario["vendor"]], arrived.leaves()
+    said = {str(value) for path, value in leaves if path.rsplit(".", 1)[-1] in vendor["keys"] or path.endswith(tuple(vendor.get("things", ())))} | set(vendor.get("own", ()))
+    ids = {one for one in STORED.findall(urllib.parse.unquote(stored)) if one not in said and scenario["project"] not in one.replace("-", "")}
+    return sorted({f"{path[-60:]} holds one" for path, value in leaves for one in ids if one in str(value)})
+
+
+def reads(arrived, scenario):
+    """What the vendor's own side objects to."""
+    read, _ = READERS[scenario["vendor"]]
+    return sorted(set(read(arrived.records)))
+
+
+def reader_objects(after, scenario):
+    """The reader of a vendor, shown to object to what is broken."""
+    read, spoil = READERS[scenario["vendor"]]
+    spoilt = [broken for broken in map(spoil, after.records) if broken]
+    return [] if spoilt and read(spoilt) else ["it did not: this check cannot fail"]
+
+
 CHECKS = [
     ("no canary in any decodable form", no_canary, True),
     ("utility values exact", utility_exact, False),
@@ -185,17 +217,19 @@ def pseudonyms(tamis, binary, vendor):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tamis", help="the binary under test")
+    parser.add_argument("--suite", choices=SUITES, default="most", help="which list of scenarios")
     parser.add_argument("--only", default="", help="scenarios whose name contains this")
     parser.add_argument("--often", action="store_true", help="the most used libraries only")
     parser.add_argument("--keep", help="directory for records and logs")
     parser.add_argument("--baseline", action="store_true", help="without Tamis")
     args = parser.parse_args()
-    scenarios = [s for s in json.loads((HERE / "sdks/scenarios.json").read_text()) if args.only.lower() in s["name"].lower() and (s.get("often") or not args.often)]
+    scenarios = [s for s in json.loads((HERE / SUITES[args.suite]).read_text()) if args.only.lower() in s["name"].lower() and (s.get("often") or not args.often)]
     for n, scenario in enumerate(scenarios):
         scenario["project"] = f"{0xa1b1c3d4e5f60718293a4b5c6d7e9000 + n:x}"
+        scenario["packages"] = PACKAGES[args.suite]
     if args.keep:
         Path(args.keep).mkdir(parents=True, exist_ok=True)
-    tally, direct_vendor = Tally(), Vendor()
+    tally, direct_vendor, objected = Tally(), Vendor(), 0
     direct = Way(direct_vendor, direct_vendor.url)
     binary = tamis = None
     if not args.baseline:
@@ -212,7 +246,7 @@ def main():
             before = Arrived(direct, direct.vendor.since(start))
             tally.note(f"{scenario['name']}: baseline, {len(before.records)} requests", complaints)
             if later is None:
-                print(f"      {dict(direct.counts(0, VENDORS[scenario['vendor']]['keys']))} {dict(useful(before))}")
+                print(f"      {dict(direct.counts(start, VENDORS[scenario['vendor']]['keys']))} {dict(useful(before))}")
                 continue
             scenario["pseudonyms"] = pseudonyms(tamis, binary, scenario["vendor"])
             start, complaints = later.result()
@@ -222,6 +256,15 @@ def main():
                 tally.note(f"{scenario['name']}: {what}", check(before, after, scenario))
                 if must_object in (True, scenario["kind"]) and not check(before, before, scenario):
                     tally.note(f"{scenario['name']}: control: '{what}' objects to a pass-through", ["it did not: this check cannot fail"])
+            if args.suite == "rest" and scenario["kind"] == "browser":
+                tally.note(f"{scenario['name']}: no id that the library stored in the browser", no_stored_id(through.stored, after, scenario))
+                objected += bool(no_stored_id(direct.stored, before, scenario))
+            if args.suite == "rest" and scenario["vendor"] in READERS:
+                for way, arrived in (("as the library sent it", before), ("as it left", after)):
+                    tally.note(f"{scenario['name']}: an independent reader takes it {way}", reads(arrived, scenario))
+                tally.note(f"{scenario['name']}: control: the reader objects to what is broken", reader_objects(after, scenario))
+        if args.suite == "rest" and not args.only and not args.baseline:
+            tally.note("control: stored ids are found in a pass-through", [] if objected > 5 else [f"in {objected} only"])
         if tamis:
             for where, said in (("log", tamis.said()), ("metrics", tamis.metrics())):
                 tally.note(f"no value in Tamis's own {where}", sorted(set(canaries_in(said))))

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the end-to-end tests drive: Chromium (Debian package), npm and PyPI client libraries (tests/.cache, git-ignored).
-# Does nothing the second time: a stamp holds the checksum of the two lists.
+# Does nothing the second time: a stamp holds the checksum of the two lists. `setup.sh rest` installs the lists in sdks/ as well, for
+# `make test-sdks`: Node's below the first ones, so that these are found from there too; Python's into the same environment.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=$here/../.cache
@@ -28,4 +29,14 @@ if [ "$(cat "$cache/stamp" 2>/dev/null)" != "$stamp" ]; then
   [ -x "$cache/venv/bin/python" ] || python3 -m venv "$cache/venv"
   "$cache/venv/bin/python" -m pip install -q --disable-pip-version-check -r "$here/requirements.txt"
   echo "$stamp" > "$cache/stamp"
+fi
+if [ "${1-}" = rest ]; then
+  stamp=$(cat "$here"/{,sdks/}package.json "$here"/{,sdks/}requirements.txt | sha256sum | cut -d' ' -f1)
+  if [ "$(cat "$cache/stamp-rest" 2>/dev/null)" != "$stamp" ]; then
+    mkdir -p "$cache/node/rest"
+    cp "$here/sdks/package.json" "$cache/node/rest/package.json"
+    npm install --prefix "$cache/node/rest" --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
+    "$cache/venv/bin/python" -m pip install -q --disable-pip-version-check -r "$here/requirements.txt" -r "$here/sdks/requirements.txt"
+    echo "$stamp" > "$cache/stamp-rest"
+  fi
 fi

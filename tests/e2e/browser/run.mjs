@@ -26,7 +26,7 @@ const trouble = [];
 
 const built = await esbuild.build({
   entryPoints: [path.join(here, script)], bundle: true, write: false, format: 'iife', platform: 'browser', target: 'es2022', logLevel: 'error',
-  nodePaths: [fileURLToPath(new URL('./node_modules', driver.packages))],
+  nodePaths: ['./node_modules', '../node_modules'].map((folder) => fileURLToPath(new URL(folder, driver.packages))),
   define: { 'process.env.NODE_ENV': '"production"', global: 'window' },
 });
 const html = fs.readFileSync(path.join(here, 'page.html'));
@@ -75,11 +75,12 @@ try {
   if (JSON.parse(arg('options', '{}')).recorded) await seen('/record');
   process.stdout.write(JSON.stringify({ driven: true }) + '\n');
   await once(process.stdin, 'data');
+  const stored = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])); // what libraries know a browser by
   leaving = true;
   await page.goto(origin + '/bye');
   await context.close();
   await browser.close();
-  finish(trouble, { answered, ...learnt });
+  finish(trouble, { answered, stored, ...learnt });
 } catch (error) {
   trouble.push(String(error).slice(0, 300));
   finish(trouble, { answered });
