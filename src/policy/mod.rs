@@ -127,7 +127,7 @@ pub struct Rule {
 }
 
 /// `when = { … }`; all that are set must hold.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct When {
     /// Sec-GPC or DNT sent (or not).
     pub gpc: Option<bool>,
@@ -141,7 +141,7 @@ pub struct When {
 }
 
 /// `consent = { field = "…", is = … }`: holds when the field has one of the values.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Consent {
     /// Where, relative to the event (or `$query.…`, `$header.…`): keys and `[]` only.
     pub field: Selector,

@@ -5,6 +5,7 @@
 //! judged. Errors hold no input.
 
 mod carry;
+mod classes;
 mod engine;
 mod envelope;
 mod epoch;
@@ -31,6 +32,7 @@ mod protobuf;
 mod protobuf_out;
 mod querypack;
 mod request;
+mod ruling;
 mod scratch;
 mod settled;
 mod sums;

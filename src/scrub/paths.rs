@@ -1,22 +1,24 @@
 //! Learned paths: what the plan says about each path that was ever seen, worked out once.
 //!
-//! A trie over keys. A node knows its category, what the catalog says, which rules its path matches,
+//! A trie over keys. A node knows its category, what the catalog says, which selectors its path is on,
 //! and the decision for each class of events. Steady traffic repeats its paths in the same order, so
 //! a child is found by guessing the one that followed last time and comparing the key. The trie is
 //! bounded: beyond [`MAX_NODES`] nodes live only until their subtree is judged, and the next request
 //! starts afresh. It lives in a thread's scratch and is never written anywhere.
 
+use std::cell::RefCell;
 use std::hash::BuildHasher;
 
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 use smallvec::SmallVec;
 
+use super::classes::ClassMask;
 use super::hot::Hot;
-
-use super::plan::{ClassMask, NO_RULE, Need, Plan, RuleId, Watch};
+use super::plan::{NO_RULE, Plan, RuleId, Watch};
+use super::ruling::{Need, Ruling};
 use crate::category::DataCategory;
 use crate::detect::{self, Wanted};
-use crate::selector::{Segment, Step};
+use crate::selector::{Active, Segment, StateId};
 
 /// A node's index.
 pub(super) type NodeId = u32;
@@ -26,6 +28,8 @@ pub(super) const ROOT: NodeId = 0;
 
 const MAX_NODES: usize = 8192;
 const MAX_KEY: usize = 256;
+/// Answers of long lists of rules that are remembered.
+const MAX_ANSWERS: usize = 1 << 16;
 const UNKNOWN: RuleId = NO_RULE - 1;
 pub(super) const NONE: NodeId = NodeId::MAX;
 
@@ -66,8 +70,8 @@ pub(super) struct PathNode {
     parent: NodeId,
     key: Box<str>,
     item: bool,
-    alive: SmallVec<[(u32, u64); 4]>,
-    by_field: SmallVec<[RuleId; 2]>,
+    /// The states of the plan's selectors that the path leads to.
+    active: Active,
     /// Of the leaf.
     pub(super) category: Option<DataCategory>,
     pub(super) source: Source,
@@ -118,7 +122,11 @@ pub(super) struct Paths {
     hot: Vec<Hot>,
     table: HashTable<NodeId>,
     hasher: foldhash::fast::RandomState,
+    answers: RefCell<HashMap<Asked, RuleId>>,
 }
+
+/// What a long list of rules was asked: which list, for which class and category, for what.
+type Asked = (StateId, usize, Option<DataCategory>, Need);
 
 impl Paths {
     pub(super) fn new(plan: &Plan) -> Self {
@@ -127,6 +135,7 @@ impl Paths {
             hot: Vec::new(),
             table: HashTable::new(),
             hasher: foldhash::fast::RandomState::default(),
+            answers: RefCell::default(),
         };
         paths.reset(plan);
         paths
@@ -141,23 +150,19 @@ impl Paths {
         self.nodes.clear();
         self.hot.clear();
         self.table.clear();
-        self.push_root(plan, 0..0);
-        for (_, _, watched) in &plan.kinds {
-            self.push_root(plan, watched.clone());
+        self.push_root(plan, &[0]);
+        for kind in (1..).take(plan.kinds.len()) {
+            self.push_root(plan, &[0, kind]);
         }
     }
 
-    /// A root at which these are watched before the common ones.
-    fn push_root(&mut self, plan: &Plan, own: std::ops::Range<usize>) {
-        let start = |at: usize| {
-            let (_, selector) = plan.watched.get(at)?;
-            Some((u32::try_from(at).ok()?, selector.start()))
-        };
+    /// A root from which these roots' selectors are watched.
+    fn push_root(&mut self, plan: &Plan, roots: &[StateId]) {
         let mut root = PathNode {
-            alive: own.chain(0..plan.common).filter_map(start).collect(),
+            active: plan.selectors.start(roots),
             ..PathNode::blank(NONE, "", false)
         };
-        root.adds = adds_at(plan, &root.alive);
+        root.adds = adds_at(plan, &root.active);
         self.nodes.push(root);
         self.hot.push(Hot::new(NONE, "", true));
     }
@@ -305,18 +310,17 @@ impl Paths {
         };
         let mut node = PathNode::blank(parent, key, item);
         let mut known: Option<(Source, Option<DataCategory>)> = None;
-        for (at, positions) in &above.alive {
-            let Some((watch, selector)) = plan.watched.get(*at as usize) else {
-                continue;
-            };
-            let next = selector.advance(*positions, segment);
-            if next == 0 {
-                continue;
-            }
-            node.alive.push((*at, next));
-            if !selector.matched(next) {
-                continue;
-            }
+        node.active = plan.selectors.advance(&above.active, segment);
+        let ends = node.active.iter().filter_map(|state| plan.at(*state));
+        let mut watches: SmallVec<[u32; 8]> = SmallVec::new();
+        for at in ends {
+            watches.extend_from_slice(&at.watches);
+        }
+        watches.sort_unstable();
+        for watch in watches
+            .iter()
+            .filter_map(|at| plan.watches.get(*at as usize))
+        {
             match watch {
                 Watch::Classify(category) => {
                     known = known.or(Some((Source::Policy, Some(*category))));
@@ -330,7 +334,6 @@ impl Paths {
                         known = known.or(Some((Source::Catalog, field.category)));
                     }
                 }
-                Watch::Rule(rule) => node.by_field.push(*rule),
                 Watch::Set(set) => node.set = node.set.or(Some(*set)),
                 Watch::Project => node.project = true,
                 Watch::Positional => node.positional = true,
@@ -344,9 +347,7 @@ impl Paths {
         }
         // A wrapper's value is what the wrapper is.
         node.route |= known.is_none() && above.route;
-        node.by_field.sort_unstable();
-        node.by_field.dedup();
-        node.adds = adds_at(plan, &node.alive);
+        node.adds = adds_at(plan, &node.active);
         self.classify(&mut node, parent, known);
         node
     }
@@ -428,7 +429,7 @@ impl Paths {
         mask: &ClassMask,
         class: usize,
     ) -> RuleId {
-        let own = plan.decide(category, &self.get(id).by_field, mask, Need::Leaf);
+        let own = self.decide(plan, id, category, mask, Need::Leaf);
         own.min(self.inherited(plan, id, class, mask))
     }
 
@@ -440,7 +441,7 @@ impl Paths {
         category: DataCategory,
         mask: &ClassMask,
     ) -> RuleId {
-        plan.decide(Some(category), &self.get(id).by_field, mask, Need::Category)
+        self.decide(plan, id, Some(category), mask, Need::Category)
     }
 
     /// The rule for a container at a node, or of one above it.
@@ -457,33 +458,60 @@ impl Paths {
             return *rule;
         }
         let node = self.get(id);
-        let named: SmallVec<[RuleId; 2]> = node
-            .by_field
-            .iter()
-            .filter(|rule| self.names_containers(plan, id, **rule))
-            .copied()
-            .collect();
         let own = if node.parent == NONE {
             NO_RULE
         } else {
-            plan.decide(node.below, &named, mask, Need::Named)
+            self.decide(plan, id, node.below, mask, Need::Named)
         };
         let rule = own.min(self.inherited(plan, id, class, mask));
         remember(&mut self.get_mut(id).container_rules, class, rule);
         rule
     }
 
-    /// `**` at the end speaks about leaves: else a catch-all would take the whole event.
-    fn names_containers(&self, plan: &Plan, id: NodeId, rule: RuleId) -> bool {
-        self.get(id).alive.iter().any(|(at, positions)| {
-            plan.watched
-                .get(*at as usize)
-                .is_some_and(|(watch, selector)| {
-                    matches!(watch, Watch::Rule(of) if *of == rule)
-                        && selector.matched(*positions)
-                        && selector.steps().last() != Some(&Step::Deep)
-                })
-        })
+    /// The first rule that holds at a node by itself.
+    fn decide(
+        &self,
+        plan: &Plan,
+        id: NodeId,
+        category: Option<DataCategory>,
+        mask: &ClassMask,
+        need: Need,
+    ) -> RuleId {
+        let mut best = self.first(plan, &plan.open, StateId::MAX, category, mask, need);
+        for state in &self.get(id).active {
+            // `**` at the end speaks about leaves: else a catch-all would take the whole event.
+            let at = plan.at(*state).filter(|at| !at.rules.is_empty());
+            if let Some(at) = at.filter(|at| need != Need::Named || !at.deep) {
+                best = best.min(self.first(plan, &at.rules, *state, category, mask, need));
+            }
+        }
+        best
+    }
+
+    /// The first rule of a list that holds; where the list is long, the answer is remembered.
+    fn first(
+        &self,
+        plan: &Plan,
+        rules: &Ruling,
+        state: StateId,
+        category: Option<DataCategory>,
+        mask: &ClassMask,
+        need: Need,
+    ) -> RuleId {
+        if !rules.is_long(mask) {
+            return rules.first(plan, category, need, mask);
+        }
+        let key = (state, mask.id, category, need);
+        if let Some(known) = self.answers.borrow().get(&key) {
+            return *known;
+        }
+        let rule = rules.first(plan, category, need, mask);
+        let mut answers = self.answers.borrow_mut();
+        if answers.len() >= MAX_ANSWERS {
+            answers.clear();
+        }
+        answers.insert(key, rule);
+        rule
     }
 
     fn inherited(&mut self, plan: &Plan, id: NodeId, class: usize, mask: &ClassMask) -> RuleId {
@@ -539,8 +567,7 @@ impl PathNode {
             parent,
             key: key.into(),
             item,
-            alive: SmallVec::new(),
-            by_field: SmallVec::new(),
+            active: SmallVec::new(),
             category: None,
             source: Source::None,
             protocol: false,
@@ -576,22 +603,10 @@ fn remember(rules: &mut SmallVec<[RuleId; 2]>, class: usize, rule: RuleId) {
     }
 }
 
-/// Sets with `add` whose last step is the only one still to come.
-fn adds_at(plan: &Plan, alive: &[(u32, u64)]) -> SmallVec<[u16; 1]> {
-    let Some(place) = plan.place() else {
-        return SmallVec::new();
-    };
-    alive
-        .iter()
-        .filter_map(|(at, positions)| {
-            let (watch, selector) = plan.watched.get(*at as usize)?;
-            let Watch::Set(set) = watch else {
-                return None;
-            };
-            let add = place.sets.get(usize::from(*set)).is_some_and(|s| s.add);
-            let last = selector.steps().len().checked_sub(1)?;
-            let key = matches!(selector.steps().last(), Some(Step::Key(_)));
-            (add && key && positions >> last & 1 == 1).then_some(*set)
-        })
-        .collect()
+/// Sets whose last step is the only one still to come.
+fn adds_at(plan: &Plan, active: &[StateId]) -> SmallVec<[u16; 1]> {
+    let ends = active.iter().filter_map(|state| plan.at(*state));
+    let mut adds: SmallVec<[u16; 1]> = ends.flat_map(|at| &at.adds).copied().collect();
+    adds.sort_unstable();
+    adds
 }
