@@ -100,7 +100,9 @@ fn unreachable(rules: &[WrittenRule<'_>], d: &mut Diagnostics) {
                     .filter_map(|word| DataCategory::parse(word.value))
                     .map(CategorySet::subtree)
                     .fold(CategorySet::EMPTY, CategorySet::union);
-                taken.push((set, called));
+                if !taken.iter().any(|(more, _)| more.union(set) == *more) {
+                    taken.push((set, called));
+                }
             }
         }
     }

@@ -8,9 +8,11 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         return None;
     }
     let folded = word.to_lowercase().replace('-', "_");
+    let length = folded.chars().count();
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     known
         .into_iter()
+        .filter(|k| k.chars().count().abs_diff(length) <= allowed)
         .map(|k| (strsim::osa_distance(&folded, k), k))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)

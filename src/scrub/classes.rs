@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use super::facts::{Facts, FactsKey, Person};
 use super::plan::{Plan, RuleId};
 use crate::policy::{Consent, Rule, When};
-use crate::selector::Globs;
+use crate::selector::{Globs, StateId};
 
 /// Names and combinations of facts that are remembered, at most; others are worked out each time.
 const MAX_NAMES: usize = 4096;
@@ -110,6 +110,11 @@ impl Scopes {
 pub(super) struct ClassMask {
     /// Which class this is.
     pub(super) id: usize,
+    /// The class of events of no name that a rule knows, under the same conditions; itself where a
+    /// rule for such events concerns every path.
+    pub(super) unnamed: usize,
+    /// Where the selectors of the rules that name such events end.
+    pub(super) states: SmallVec<[StateId; 4]>,
     /// The rules that name such events, ascending.
     pub(super) named: Arc<[RuleId]>,
     /// For each of the plan's `when`s whether it holds.
@@ -187,14 +192,33 @@ impl Classes {
         if let Some(class) = self.at.get(&key) {
             return *class;
         }
-        let class = self.list.len();
+        let nobody = (self.named.put([].into()), key.1);
+        let unnamed = if key == nobody {
+            self.list.len()
+        } else {
+            self.of_sets(plan, nobody, None)
+        };
+        self.of_sets(plan, key, Some(unnamed))
+    }
+
+    fn of_sets(&mut self, plan: &Plan, key: (u32, u32), unnamed: Option<usize>) -> usize {
+        if let Some(class) = self.at.get(&key) {
+            return *class;
+        }
+        let id = self.list.len();
+        let named = self.named.get(key.0);
+        let states = named.iter().map(|rule| plan.states_of(*rule));
+        // A rule without selectors concerns every path.
+        let everywhere = states.clone().any(|states| states.is_empty());
         self.list.push(Arc::new(ClassMask {
-            id: class,
-            named: self.named.get(key.0),
+            id,
+            unnamed: unnamed.filter(|_| !everywhere).unwrap_or(id),
+            states: states.flatten().copied().collect(),
+            named,
             whens: self.whens.get(key.1),
         }));
-        self.at.insert(key, class);
-        class
+        self.at.insert(key, id);
+        id
     }
 
     fn of_name(&mut self, plan: &Plan, event: Option<&str>) -> u32 {

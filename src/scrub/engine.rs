@@ -98,6 +98,12 @@ impl Judge<'_, '_> {
         self.classes.of(self.plan, event, &self.facts)
     }
 
+    /// The class by which what is known of a path is remembered.
+    #[inline]
+    pub(super) fn class_at(&self, path: NodeId) -> usize {
+        self.paths.class_at(path, &self.mask)
+    }
+
     /// Judges from here on in a class.
     pub(super) fn use_class(&mut self, class: usize) {
         if class != self.class || class == usize::MAX {

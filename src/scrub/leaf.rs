@@ -57,9 +57,7 @@ impl<'p> Judge<'p, '_> {
     #[inline]
     pub(super) fn found(&mut self, path: NodeId) -> Found {
         self.report.leaves += 1;
-        let rule = self
-            .paths
-            .leaf_rule(self.plan, path, self.class, &self.mask);
+        let rule = self.paths.leaf_rule(self.plan, path, &self.mask);
         let node = self.paths.get(path);
         Found {
             path,
@@ -74,13 +72,9 @@ impl<'p> Judge<'p, '_> {
 
     /// The same leaf with the category that its value gave it.
     pub(super) fn by_value(&mut self, found: Found, category: DataCategory) -> Found {
-        let rule = self.paths.rule_for(
-            self.plan,
-            found.path,
-            Some(category),
-            &self.mask,
-            self.class,
-        );
+        let rule = self
+            .paths
+            .rule_for(self.plan, found.path, Some(category), &self.mask);
         Found {
             rule,
             category: Some(category),
@@ -294,7 +288,7 @@ impl Judge<'_, '_> {
         if !self.remembers() {
             return None;
         }
-        let (known, slot) = self.memo.get(path, self.class, raw)?;
+        let (known, slot) = self.memo.get(path, self.class_at(path), raw)?;
         let leaf = match known {
             Known::Keep => Leaf::Keep,
             Known::Remove => Leaf::Remove,
@@ -310,12 +304,11 @@ impl Judge<'_, '_> {
     pub(super) fn settle_path(&mut self, path: NodeId) {
         // Where a document's texts are judged by what else stands in it, no path alone decides.
         let quotes = self.plan.vendor.quotes;
-        if quotes || self.paths.hot(path).is_none_or(|hot| hot.knows(self.class)) {
+        let class = self.class_at(path);
+        if quotes || self.paths.hot(path).is_none_or(|hot| hot.knows(class)) {
             return;
         }
-        let rule = self
-            .paths
-            .leaf_rule(self.plan, path, self.class, &self.mask);
+        let rule = self.paths.leaf_rule(self.plan, path, &self.mask);
         let node = self.paths.get(path);
         let kept_for_protocol = rule == NO_RULE && node.protocol;
         let action = if kept_for_protocol {
@@ -346,7 +339,7 @@ impl Judge<'_, '_> {
             Settled::No
         };
         if let Some(hot) = self.paths.hot_mut(path) {
-            hot.settle(self.class, settled);
+            hot.settle(class, settled);
         }
     }
 
@@ -366,7 +359,7 @@ impl Judge<'_, '_> {
             // Rare, or not a string any more.
             Text::Null | Text::Number(_) | Text::DropEvent => return,
         };
-        let (class, action) = (self.class, self.last_action);
+        let (class, action) = (self.class_at(found.path), self.last_action);
         self.memo
             .put(found.path, class, raw.as_bytes(), known, action);
     }

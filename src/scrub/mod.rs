@@ -6,6 +6,7 @@
 
 mod carry;
 mod classes;
+mod decide;
 mod engine;
 mod envelope;
 mod epoch;

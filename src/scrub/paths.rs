@@ -6,16 +6,14 @@
 //! bounded: beyond [`MAX_NODES`] nodes live only until their subtree is judged, and the next request
 //! starts afresh. It lives in a thread's scratch and is never written anywhere.
 
-use std::cell::RefCell;
 use std::hash::BuildHasher;
 
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use super::classes::ClassMask;
+use super::decide::Answers;
 use super::hot::Hot;
-use super::plan::{NO_RULE, Plan, RuleId, Watch};
-use super::ruling::{Need, Ruling};
+use super::plan::{Plan, RuleId, Watch};
 use crate::category::DataCategory;
 use crate::detect::{self, Wanted};
 use crate::selector::{Active, Segment, StateId};
@@ -28,9 +26,6 @@ pub(super) const ROOT: NodeId = 0;
 
 const MAX_NODES: usize = 8192;
 const MAX_KEY: usize = 256;
-/// Answers of long lists of rules that are remembered.
-const MAX_ANSWERS: usize = 1 << 16;
-const UNKNOWN: RuleId = NO_RULE - 1;
 pub(super) const NONE: NodeId = NodeId::MAX;
 
 /// How a leaf got its category.
@@ -67,11 +62,13 @@ impl Source {
 
 /// What is known about a path.
 pub(super) struct PathNode {
-    parent: NodeId,
+    pub(super) parent: NodeId,
     key: Box<str>,
     item: bool,
     /// The states of the plan's selectors that the path leads to.
-    active: Active,
+    pub(super) active: Active,
+    /// Those of this node and of all above it at which rules stand that name events, ascending.
+    pub(super) named: SmallVec<[StateId; 2]>,
     /// Of the leaf.
     pub(super) category: Option<DataCategory>,
     pub(super) source: Source,
@@ -94,9 +91,9 @@ pub(super) struct PathNode {
     /// Sets whose member belongs into this container.
     pub(super) adds: SmallVec<[u16; 1]>,
     /// What a container hands down.
-    below: Option<DataCategory>,
-    leaf_rules: SmallVec<[RuleId; 2]>,
-    container_rules: SmallVec<[RuleId; 2]>,
+    pub(super) below: Option<DataCategory>,
+    pub(super) leaf_rules: SmallVec<[RuleId; 2]>,
+    pub(super) container_rules: SmallVec<[RuleId; 2]>,
     /// The key as it may leave, once judged; `None`: as it came.
     pub(super) key_out: KeyOut,
     /// What is looked for in strings that are kept here, for a class of events.
@@ -122,11 +119,8 @@ pub(super) struct Paths {
     hot: Vec<Hot>,
     table: HashTable<NodeId>,
     hasher: foldhash::fast::RandomState,
-    answers: RefCell<HashMap<Asked, RuleId>>,
+    pub(super) answers: Answers,
 }
-
-/// What a long list of rules was asked: which list, for which class and category, for what.
-type Asked = (StateId, usize, Option<DataCategory>, Need);
 
 impl Paths {
     pub(super) fn new(plan: &Plan) -> Self {
@@ -135,7 +129,7 @@ impl Paths {
             hot: Vec::new(),
             table: HashTable::new(),
             hasher: foldhash::fast::RandomState::default(),
-            answers: RefCell::default(),
+            answers: Answers::default(),
         };
         paths.reset(plan);
         paths
@@ -311,12 +305,20 @@ impl Paths {
         let mut node = PathNode::blank(parent, key, item);
         let mut known: Option<(Source, Option<DataCategory>)> = None;
         node.active = plan.selectors.advance(&above.active, segment);
-        let ends = node.active.iter().filter_map(|state| plan.at(*state));
+        node.named.clone_from(&above.named);
         let mut watches: SmallVec<[u32; 8]> = SmallVec::new();
-        for at in ends {
+        for state in &node.active {
+            let Some(at) = plan.at(*state) else {
+                continue;
+            };
             watches.extend_from_slice(&at.watches);
+            if at.rules.names_events() {
+                node.named.push(*state);
+            }
         }
         watches.sort_unstable();
+        node.named.sort_unstable();
+        node.named.dedup();
         for watch in watches
             .iter()
             .filter_map(|at| plan.watches.get(*at as usize))
@@ -401,136 +403,6 @@ impl Paths {
         };
     }
 
-    /// The rule for a leaf at a node whose category comes from its path.
-    #[inline]
-    pub(super) fn leaf_rule(
-        &mut self,
-        plan: &Plan,
-        id: NodeId,
-        class: usize,
-        mask: &ClassMask,
-    ) -> RuleId {
-        if let Some(rule) = self.get(id).leaf_rules.get(class)
-            && *rule != UNKNOWN
-        {
-            return *rule;
-        }
-        let rule = self.rule_for(plan, id, self.get(id).category, mask, class);
-        remember(&mut self.get_mut(id).leaf_rules, class, rule);
-        rule
-    }
-
-    /// The rule for a leaf with a category that its value gave it.
-    pub(super) fn rule_for(
-        &mut self,
-        plan: &Plan,
-        id: NodeId,
-        category: Option<DataCategory>,
-        mask: &ClassMask,
-        class: usize,
-    ) -> RuleId {
-        let own = self.decide(plan, id, category, mask, Need::Leaf);
-        own.min(self.inherited(plan, id, class, mask))
-    }
-
-    /// The rule for a span found in a leaf at this node.
-    pub(super) fn span_rule(
-        &self,
-        plan: &Plan,
-        id: NodeId,
-        category: DataCategory,
-        mask: &ClassMask,
-    ) -> RuleId {
-        self.decide(plan, id, Some(category), mask, Need::Category)
-    }
-
-    /// The rule for a container at a node, or of one above it.
-    pub(super) fn container_rule(
-        &mut self,
-        plan: &Plan,
-        id: NodeId,
-        class: usize,
-        mask: &ClassMask,
-    ) -> RuleId {
-        if let Some(rule) = self.get(id).container_rules.get(class)
-            && *rule != UNKNOWN
-        {
-            return *rule;
-        }
-        let node = self.get(id);
-        let own = if node.parent == NONE {
-            NO_RULE
-        } else {
-            self.decide(plan, id, node.below, mask, Need::Named)
-        };
-        let rule = own.min(self.inherited(plan, id, class, mask));
-        remember(&mut self.get_mut(id).container_rules, class, rule);
-        rule
-    }
-
-    /// The first rule that holds at a node by itself.
-    fn decide(
-        &self,
-        plan: &Plan,
-        id: NodeId,
-        category: Option<DataCategory>,
-        mask: &ClassMask,
-        need: Need,
-    ) -> RuleId {
-        let mut best = self.first(plan, &plan.open, StateId::MAX, category, mask, need);
-        for state in &self.get(id).active {
-            // `**` at the end speaks about leaves: else a catch-all would take the whole event.
-            let at = plan.at(*state).filter(|at| !at.rules.is_empty());
-            if let Some(at) = at.filter(|at| need != Need::Named || !at.deep) {
-                best = best.min(self.first(plan, &at.rules, *state, category, mask, need));
-            }
-        }
-        best
-    }
-
-    /// The first rule of a list that holds; where the list is long, the answer is remembered.
-    fn first(
-        &self,
-        plan: &Plan,
-        rules: &Ruling,
-        state: StateId,
-        category: Option<DataCategory>,
-        mask: &ClassMask,
-        need: Need,
-    ) -> RuleId {
-        if !rules.is_long(mask) {
-            return rules.first(plan, category, need, mask);
-        }
-        let key = (state, mask.id, category, need);
-        if let Some(known) = self.answers.borrow().get(&key) {
-            return *known;
-        }
-        let rule = rules.first(plan, category, need, mask);
-        let mut answers = self.answers.borrow_mut();
-        if answers.len() >= MAX_ANSWERS {
-            answers.clear();
-        }
-        answers.insert(key, rule);
-        rule
-    }
-
-    fn inherited(&mut self, plan: &Plan, id: NodeId, class: usize, mask: &ClassMask) -> RuleId {
-        let node = self.get(id);
-        let parent = node.parent;
-        // A field that the catalog knows to be harmless inherits nothing.
-        let harmless = node.source == Source::Catalog && node.category.is_none();
-        if id == ROOT || parent == NONE || harmless {
-            return NO_RULE;
-        }
-        let rule = self.container_rule(plan, parent, class, mask);
-        let takes = plan.action(rule).takes_containers();
-        if rule == NO_RULE || takes {
-            NO_RULE
-        } else {
-            rule
-        }
-    }
-
     /// The dotted path, for reports.
     pub(super) fn path(&self, id: NodeId) -> String {
         let mut chain = Vec::new();
@@ -568,6 +440,7 @@ impl PathNode {
             key: key.into(),
             item,
             active: SmallVec::new(),
+            named: SmallVec::new(),
             category: None,
             source: Source::None,
             protocol: false,
@@ -591,15 +464,6 @@ impl PathNode {
     /// The key, unescaped.
     pub(super) fn key(&self) -> &str {
         &self.key
-    }
-}
-
-fn remember(rules: &mut SmallVec<[RuleId; 2]>, class: usize, rule: RuleId) {
-    if rules.len() <= class {
-        rules.resize(class + 1, UNKNOWN);
-    }
-    if let Some(slot) = rules.get_mut(class) {
-        *slot = rule;
     }
 }
 

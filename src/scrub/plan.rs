@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::classes::Scopes;
@@ -78,6 +79,8 @@ pub(super) struct Plan {
     pub(super) open: Ruling,
     /// Rules that hold for some events only.
     pub(super) scopes: Scopes,
+    /// Where the selectors of rules that name events end.
+    states: HashMap<RuleId, Vec<StateId>>,
     /// Whether any rule names events.
     pub(super) by_event: bool,
     /// Whether a rule speaks about this endpoint by name: what recordings need to be let through.
@@ -99,19 +102,20 @@ struct Watching<'p> {
     selectors: SetBuilder,
     at: Vec<At>,
     watches: Vec<Watch>,
+    states: HashMap<RuleId, Vec<StateId>>,
     plan: &'p Plan,
 }
 
 impl Watching<'_> {
-    fn at(&mut self, root: usize, selector: &Selector) -> Option<&mut At> {
+    fn at(&mut self, root: usize, selector: &Selector) -> Option<(StateId, &mut At)> {
         let state = self.selectors.add(StateId::try_from(root).ok()?, selector);
-        let state = state as usize;
-        if self.at.len() <= state {
-            self.at.resize_with(state + 1, At::default);
+        let slot = state as usize;
+        if self.at.len() <= slot {
+            self.at.resize_with(slot + 1, At::default);
         }
-        let at = self.at.get_mut(state)?;
+        let at = self.at.get_mut(slot)?;
         at.deep = selector.steps().last() == Some(&Step::Deep);
-        Some(at)
+        Some((state, at))
     }
 
     fn watch(&mut self, root: usize, selector: &Selector, watch: Watch) {
@@ -119,7 +123,7 @@ impl Watching<'_> {
             return;
         };
         self.watches.push(watch);
-        if let Some(at) = self.at(root, selector) {
+        if let Some((_, at)) = self.at(root, selector) {
             at.watches.push(number);
         }
     }
@@ -167,8 +171,12 @@ impl Watching<'_> {
         let plan = self.plan;
         for (id, rule) in here {
             for selector in &rule.fields {
-                if let Some(at) = self.at(0, selector) {
-                    at.rules.push(plan, *id, rule);
+                let Some((state, at)) = self.at(0, selector) else {
+                    continue;
+                };
+                at.rules.push(plan, *id, rule);
+                if !rule.events.is_empty() {
+                    self.states.entry(*id).or_default().push(state);
                 }
             }
         }
@@ -239,6 +247,7 @@ impl Plan {
             kinds: Vec::new(),
             open: Ruling::default(),
             scopes: Scopes::new(policy.rules.len(), &here),
+            states: HashMap::new(),
             by_event: here.iter().any(|(_, rule)| !rule.events.is_empty()),
             by_endpoint: here.iter().any(|(_, rule)| named(rule)),
             by_facts: false,
@@ -267,14 +276,17 @@ impl Plan {
             selectors: SetBuilder::new(1 + vendor.kinds.len()),
             at: Vec::new(),
             watches: Vec::new(),
+            states: HashMap::new(),
             plan: self,
         };
         watching.catalog(place, general);
         watching.rules(here);
+        let states = std::mem::take(&mut watching.states);
         let (selectors, at, watches) = watching.finish(place);
         self.selectors = selectors;
         self.at = at;
         self.watches = watches;
+        self.states = states;
         self.open = open;
     }
 
@@ -305,6 +317,11 @@ impl Plan {
             self.persons = super::facts::persons(&self.fields);
         }
         self.by_facts = !self.persons.is_empty() || !self.consents.is_empty();
+    }
+
+    /// Where the selectors of a rule end that names events; nowhere, when it has none.
+    pub(super) fn states_of(&self, id: RuleId) -> &[StateId] {
+        self.states.get(&id).map_or(&[], |states| states)
     }
 
     /// What stands at a state.

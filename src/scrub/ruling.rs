@@ -81,6 +81,11 @@ impl Ruling {
         self.always.is_empty() && self.by_event.is_empty() && self.by_when.is_empty()
     }
 
+    /// Whether a rule names events.
+    pub(super) fn names_events(&self) -> bool {
+        !self.by_event.is_empty()
+    }
+
     /// Whether so many would be asked that an answer is worth remembering.
     pub(super) fn is_long(&self, mask: &ClassMask) -> bool {
         self.always.len() + self.by_when.len() + self.by_event.len().min(mask.named.len()) > LONG

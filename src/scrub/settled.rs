@@ -41,7 +41,10 @@ impl Judge<'_, '_> {
             else {
                 return false;
             };
-            let settled = hot.settled(self.class);
+            let mut settled = hot.settled(self.class);
+            if settled == Settled::No {
+                settled = hot.settled(self.class_at(path));
+            }
             let raw = bytes.get(node.range()).unwrap_or(&[]);
             // The slots of "keep" and "drop" in the report.
             let (leaf, slot) = match (settled, node.kind) {
