@@ -16,9 +16,10 @@ use crate::policy::{Consent, Rule, When};
 use crate::selector::{Globs, StateId};
 
 /// Names and combinations of facts that are remembered, at most; others are worked out each time.
-const MAX_NAMES: usize = 4096;
-/// Classes, before it is time to start afresh.
-const MAX_CLASSES: usize = 1024;
+const MAX_NAMES: usize = 16_384;
+const LONGEST_NAME: usize = 128;
+/// Classes, before it is time to start afresh: more than there are rules for events of their own.
+const MAX_CLASSES: usize = 16_384;
 /// A rule without `when`.
 const NO_WHEN: u32 = u32::MAX;
 
@@ -227,7 +228,8 @@ impl Classes {
             return *known;
         }
         let set = self.named.put(plan.scopes.named(event));
-        if let Some(name) = event.filter(|_| self.names.len() < MAX_NAMES) {
+        let room = self.names.len() < MAX_NAMES;
+        if let Some(name) = event.filter(|name| room && name.len() <= LONGEST_NAME) {
             self.names.insert(name.into(), set);
         }
         set

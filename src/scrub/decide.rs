@@ -53,7 +53,7 @@ impl Paths {
             return *rule;
         }
         let rule = self.rule_for(plan, id, self.get(id).category, mask);
-        remember(&mut self.get_mut(id).leaf_rules, class, rule);
+        self.slots += remember(&mut self.get_mut(id).leaf_rules, class, rule);
         rule
     }
 
@@ -95,7 +95,7 @@ impl Paths {
             self.decide(plan, id, node.below, mask, Need::Named)
         };
         let rule = own.min(self.inherited(plan, id, mask));
-        remember(&mut self.get_mut(id).container_rules, class, rule);
+        self.slots += remember(&mut self.get_mut(id).container_rules, class, rule);
         rule
     }
 
@@ -163,11 +163,14 @@ impl Paths {
     }
 }
 
-fn remember(rules: &mut SmallVec<[RuleId; 2]>, class: usize, rule: RuleId) {
-    if rules.len() <= class {
+/// Answers how many slots were added.
+fn remember(rules: &mut SmallVec<[RuleId; 2]>, class: usize, rule: RuleId) -> usize {
+    let before = rules.len();
+    if before <= class {
         rules.resize(class + 1, UNKNOWN);
     }
     if let Some(slot) = rules.get_mut(class) {
         *slot = rule;
     }
+    rules.len() - before
 }

@@ -3,7 +3,7 @@
 use super::Refusal;
 use super::engine::{Found, Judge};
 use super::fate::{Leaf, Stop, Text};
-use super::hot::Settled;
+use super::hot::{Hot, Settled};
 use super::memo::Known;
 use super::paths::{KeyOut, NodeId, Paths, Source};
 use super::plan::{NO_RULE, RuleId};
@@ -305,7 +305,9 @@ impl Judge<'_, '_> {
         // Where a document's texts are judged by what else stands in it, no path alone decides.
         let quotes = self.plan.vendor.quotes;
         let class = self.class_at(path);
-        if quotes || self.paths.hot(path).is_none_or(|hot| hot.knows(class)) {
+        // What an event of one name leaves aside is still what most events need.
+        let knows = |hot: &Hot| hot.knows(class) || hot.knows(self.mask.unnamed);
+        if quotes || self.paths.hot(path).is_none_or(knows) {
             return;
         }
         let rule = self.paths.leaf_rule(self.plan, path, &self.mask);

@@ -26,6 +26,8 @@ pub(super) const ROOT: NodeId = 0;
 
 const MAX_NODES: usize = 8192;
 const MAX_KEY: usize = 256;
+/// Decisions that are remembered, over all nodes and classes.
+const MAX_SLOTS: usize = 1 << 20;
 pub(super) const NONE: NodeId = NodeId::MAX;
 
 /// How a leaf got its category.
@@ -120,6 +122,8 @@ pub(super) struct Paths {
     table: HashTable<NodeId>,
     hasher: foldhash::fast::RandomState,
     pub(super) answers: Answers,
+    /// Decisions that nodes remember.
+    pub(super) slots: usize,
 }
 
 impl Paths {
@@ -130,6 +134,7 @@ impl Paths {
             table: HashTable::new(),
             hasher: foldhash::fast::RandomState::default(),
             answers: Answers::default(),
+            slots: 0,
         };
         paths.reset(plan);
         paths
@@ -137,7 +142,7 @@ impl Paths {
 
     /// Whether it is time to start afresh, between requests.
     pub(super) fn full(&self) -> bool {
-        self.nodes.len() >= MAX_NODES
+        self.nodes.len() >= MAX_NODES || self.slots >= MAX_SLOTS
     }
 
     fn reset(&mut self, plan: &Plan) {
