@@ -122,6 +122,10 @@ fn codecs() -> Vec<Codec> {
         ),
         one("/lines", "text/plain", lines, read_lines),
         one("/query", "text/plain", |e| lines(&e[..1]), read_lines),
+        one("/either", JSON, json, read_json),
+        one("/either", JSON, ndjson, read_ndjson),
+        one("/other", JSON, |e| json(&e[..1]), read_json),
+        one("/other", JSON, |e| lines(&e[..1]), read_lines),
         one("/envelope", JSON, envelope, read_envelope),
         one("/multipart", PARTS, |e| multipart(&e[..1]), read_multipart),
         one(
@@ -152,6 +156,8 @@ const VENDOR: &str = r#"
     formats.lz = { types = ["*"], layers = ["lz64?", "base64?", "json"] }
     formats.form = { types = ["*"], layers = ["form:data", "json"] }
     formats.lines = { types = ["*"], layers = ["lines"] }
+    formats.either = { types = ["*"], layers = ["json|ndjson"] }
+    formats.other = { types = ["*"], layers = ["json|query"] }
     formats.query = { types = ["*"], layers = ["query"] }
     formats.envelope = { types = ["*"], layers = ["envelope"], items = { event = { layers = ["json"], events = ["."] } } }
     formats.multipart = { types = ["*"], layers = ["multipart"], parts = { event = { layers = ["json"], events = ["."] } } }
@@ -191,6 +197,8 @@ fn scrubber(rules: &str) -> Scrubber {
         ("form", "\".\", \"[]\""),
         ("lines", "\"$query\""),
         ("query", "\"$query\""),
+        ("either", "\".\", \"[]\""),
+        ("other", "\"[]\", \"$query\""),
         ("envelope", "\".\""),
         ("multipart", "\".\""),
         ("protobuf", "\"events[]\""),
@@ -360,7 +368,7 @@ fn stands(bytes: &[u8]) -> Option<String> {
 /// As many events as the codec's frame holds.
 fn some<'e>(codec: &Codec, events: &'e [Event]) -> &'e [Event] {
     match codec.path {
-        "/query" | "/multipart" => &events[..1],
+        "/query" | "/multipart" | "/other" => &events[..1],
         _ => events,
     }
 }
