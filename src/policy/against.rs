@@ -7,8 +7,10 @@ use std::ops::Range;
 use crate::action::Action;
 use crate::catalog::{Field, Vendor};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::reader::{Document, nearest, show};
-use crate::selector::{Active, Segment, SelectorSet, SetBuilder, StateId, Step, glob_match};
+use crate::reader::{Mended, Spanned, nearest, show};
+use crate::selector::{
+    Active, Segment, Selector, SelectorSet, SetBuilder, StateId, Step, glob_match,
+};
 
 use super::guess::guessable;
 use super::written::{self, List, WrittenRule};
@@ -24,16 +26,13 @@ impl CompiledPolicy {
     /// Adds warnings about rules that do not fit these vendors. `d` is what [`CompiledPolicy::load`]
     /// answered: its text shows the places.
     pub fn against(&self, vendors: &[&Vendor], d: &mut Diagnostics) {
+        mentions(vendors, d);
         let text = d.source.clone();
-        let (document, mut known) = Document::parse("", &text);
+        let mended = Mended::of(&text);
+        let (document, mut known) = mended.document("");
         let written = written::read(&document, &mut known);
         // A policy that runs has all its rules in the file, in the same order.
         let rules: Vec<Placed<'_>> = self.rules.iter().zip(&written.rules).map(Placed).collect();
-        for rule in &rules {
-            unknown_vendors(rule, vendors, d);
-            unknown_endpoints(rule, vendors, d);
-        }
-        unknown_fields(&rules, vendors, d);
         for rule in &rules {
             guessable(rule.rule(), rule.name(), d);
         }
@@ -125,11 +124,6 @@ impl<'p> Placed<'p> {
         name.as_ref()
             .map_or_else(|| span.clone(), |name| name.span.clone())
     }
-
-    fn word(&self, list: Option<&List<'_>>, at: usize) -> Range<usize> {
-        let word = list.and_then(|list| list.words.get(at));
-        word.map_or_else(|| self.name(), |word| word.span.clone())
-    }
 }
 
 /// Which rules speak about a path: found without asking each.
@@ -172,51 +166,73 @@ impl Index {
     }
 }
 
-fn unknown_vendors(placed: &Placed<'_>, vendors: &[&Vendor], d: &mut Diagnostics) {
-    for (at, glob) in placed.rule().vendors.iter().enumerate() {
-        if vendors.iter().any(|v| glob_match(glob, &v.name)) {
+/// Adds warnings about vendors, endpoints and fields that a policy file names and nobody has: also of
+/// a file with errors, so that one run tells everything. `d` is what [`CompiledPolicy::load`] answered.
+pub fn mentions(vendors: &[&Vendor], d: &mut Diagnostics) {
+    let text = d.source.clone();
+    let mended = Mended::of(&text);
+    let (document, mut known) = mended.document("");
+    let written = written::read(&document, &mut known);
+    for rule in &written.rules {
+        unknown_vendors(rule, vendors, d);
+        unknown_endpoints(rule, vendors, d);
+    }
+    unknown_fields(&written.rules, vendors, d);
+    d.items
+        .sort_by_key(|item| item.span.as_ref().map_or(0, |span| span.start));
+}
+
+fn words<'w, 'd>(list: &'w Option<List<'d>>) -> &'w [Spanned<&'d str>] {
+    list.as_ref().map_or(&[], |list| &list.words)
+}
+
+fn unknown_vendors(rule: &WrittenRule<'_>, vendors: &[&Vendor], d: &mut Diagnostics) {
+    for word in words(&rule.vendor) {
+        let glob = word.value;
+        // Another spelling is an error of its own.
+        let told = glob.is_empty() || glob.chars().any(char::is_uppercase);
+        if told || vendors.iter().any(|v| glob_match(glob, &v.name)) {
             continue;
         }
         let help = match nearest(glob, vendors.iter().map(|v| &*v.name)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`tamis vendors` lists the names".into(),
         };
-        let place = placed.word(placed.0.1.vendor.as_ref(), at);
         let message = format!("no vendor is called `{}`", show(glob));
-        d.push(Diagnostic::warning("unknown-vendor", message, place).help(help));
+        d.push(Diagnostic::warning("unknown-vendor", message, word.span.clone()).help(help));
     }
 }
 
-fn unknown_endpoints(placed: &Placed<'_>, vendors: &[&Vendor], d: &mut Diagnostics) {
-    let rule = placed.rule();
-    if rule.endpoints.is_empty() {
+fn unknown_endpoints(rule: &WrittenRule<'_>, vendors: &[&Vendor], d: &mut Diagnostics) {
+    let asked = words(&rule.endpoint);
+    if asked.is_empty() {
         return;
     }
+    let of = words(&rule.vendor);
     let endpoints: Vec<&str> = vendors
         .iter()
-        .filter(|v| rule.vendors.is_empty() || rule.vendors.iter().any(|g| glob_match(g, &v.name)))
+        .filter(|v| of.is_empty() || of.iter().any(|glob| glob_match(glob.value, &v.name)))
         .flat_map(|v| v.endpoints.iter().map(|e| &*e.name))
         .collect();
     // Of a vendor that is unknown itself, no endpoint is known: one warning is enough.
     if endpoints.is_empty() {
         return;
     }
-    for (at, glob) in rule.endpoints.iter().enumerate() {
-        if endpoints.iter().any(|name| is_endpoint(glob, name)) {
+    for word in asked {
+        if endpoints.iter().any(|name| is_endpoint(word.value, name)) {
             continue;
         }
-        let help = match nearest(glob, endpoints.iter().copied()) {
+        let help = match nearest(word.value, endpoints.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`tamis vendors show NAME` lists a vendor's endpoints".into(),
         };
-        let place = placed.word(placed.0.1.endpoint.as_ref(), at);
-        let message = format!("no endpoint is called `{}`", show(glob));
-        d.push(Diagnostic::warning("unknown-endpoint", message, place).help(help));
+        let message = format!("no endpoint is called `{}`", show(word.value));
+        d.push(Diagnostic::warning("unknown-endpoint", message, word.span.clone()).help(help));
     }
 }
 
 /// Fields whose first word no catalog knows, where it looks like a slip: `propertes.plan`.
-fn unknown_fields(rules: &[Placed<'_>], vendors: &[&Vendor], d: &mut Diagnostics) {
+fn unknown_fields(rules: &[WrittenRule<'_>], vendors: &[&Vendor], d: &mut Diagnostics) {
     let first = |field: &Field| match field.selector.steps().first() {
         Some(Step::Key(key)) => Some(key.clone()),
         Some(Step::Glob(_) | Step::Any | Step::Deep | Step::Item) | None => None,
@@ -231,26 +247,21 @@ fn unknown_fields(rules: &[Placed<'_>], vendors: &[&Vendor], d: &mut Diagnostics
         }
     }
     known.extend(["$query", "$header", "$form", "$path", "$client"].map(Into::into));
-    let mut told: BTreeSet<&str> = BTreeSet::new();
-    let all = rules.iter().flat_map(|rule| {
-        rule.rule()
-            .fields
-            .iter()
-            .enumerate()
-            .map(move |f| (rule, f))
-    });
-    for (rule, (at, selector)) in all {
-        let [Step::Key(word), _, ..] = selector.steps() else {
+    let mut told: BTreeSet<Box<str>> = BTreeSet::new();
+    for word in rules.iter().flat_map(|rule| words(&rule.field)) {
+        let Ok(selector) = Selector::parse(word.value) else {
             continue;
         };
-        if known.contains(word) || !told.insert(word) {
+        let [Step::Key(first), _, ..] = selector.steps() else {
+            continue;
+        };
+        if known.contains(first) || !told.insert(first.clone()) {
             continue;
         }
-        if let Some(near) = nearest(word, known.iter().map(|k| &**k)) {
-            let place = rule.word(rule.0.1.field.as_ref(), at);
-            let message = format!("no vendor has a field below `{}`", show(word));
+        if let Some(near) = nearest(first, known.iter().map(|k| &**k)) {
+            let message = format!("no vendor has a field below `{}`", show(first));
             d.push(
-                Diagnostic::warning("unknown-field", message, place)
+                Diagnostic::warning("unknown-field", message, word.span.clone())
                     .help(format!("did you mean `{near}`?")),
             );
         }

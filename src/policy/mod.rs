@@ -22,6 +22,7 @@ mod lower;
 mod place;
 mod written;
 
+pub use against::mentions;
 pub use builtin::{BUILTINS, builtin};
 
 /// A policy that runs.
