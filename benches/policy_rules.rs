@@ -29,7 +29,8 @@ use tamis::scrub::{RawRequest, Scratch, Scrubber, Verdict};
 use tamis::sensitive::SecretKey;
 
 const COUNTS: [usize; 4] = [10, 100, 1000, 10_000];
-const ROUNDS: usize = 41;
+const RUNS: usize = 3;
+const ROUNDS: usize = 30;
 const EVENTS: usize = 20;
 const KEYS: usize = 40;
 /// Between the cheapest and the dearest number of rules.
@@ -38,7 +39,7 @@ const SPREAD: f64 = 1.10;
 /// A kind of rules: the conditions of the `n`th.
 type Kind = (&'static str, fn(usize) -> String);
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     ("fields", |n| format!("field = [\"properties.other_{n}\"]")),
     ("deep", |n| {
         format!("field = [\"**.deep_{n}\", \"**.in_{n}.*.id\"]")
@@ -48,7 +49,7 @@ const KINDS: [Kind; 7] = [
     }),
     ("events", |n| {
         format!(
-            "event = [\"Other {n}\", \"Name {n}\", \"Odd {n} *\"]\nfield = [\"properties.p{}\"]",
+            "event = [\"Other {n}\", \"Odd {n} *\"]\nfield = [\"properties.p{}\"]",
             n % KEYS
         )
     }),
@@ -70,16 +71,21 @@ const KINDS: [Kind; 7] = [
         format!("category = [\"{category}\"]\n{scope}")
     }),
     ("mixed", |n| KINDS[n % 6].1(n)),
+    // Under 10,000 rules nearly every event has one of its own; what leaves is the same.
+    ("own_event", |n| {
+        let key = n % KEYS;
+        format!("event = [\"Name {n}\"]\nfield = [\"properties.p{key}\"]\naction = \"keep\"")
+    }),
 ];
 
 fn policy(rules: usize, kind: Kind) -> String {
     let mut text = "version = 1\nname = \"many\"\nunlisted = \"keep\"\n".to_owned();
     for n in 0..rules.saturating_sub(3) {
-        let place = kind.1(n);
-        let _ = write!(
-            text,
-            "[[rule]]\nname = \"r{n}\"\n{place}\naction = \"drop\"\n"
-        );
+        let mut rule = kind.1(n);
+        if !rule.contains("action") {
+            rule.push_str("\naction = \"drop\"");
+        }
+        let _ = writeln!(text, "[[rule]]\nname = \"r{n}\"\n{rule}");
     }
     text.push_str(
         "[[rule]]\nname = \"contact\"\ncategory = [\"user.contact\"]\naction = \"drop\"\n",
@@ -109,9 +115,7 @@ fn body(keys: impl Fn(usize) -> String, name: impl Fn(usize) -> String) -> Strin
     format!("[{}]", events.join(","))
 }
 
-/// `names`: how many names events have by turns, each with a rule of its own where rules are for
-/// events.
-fn bodies(of: &str, names: usize) -> Vec<String> {
+fn bodies(of: &str) -> Vec<String> {
     match of {
         "warm" => vec![body(|_| String::new(), |_| "Seen".to_owned())],
         // More paths than are remembered: none is known when it comes again.
@@ -119,12 +123,7 @@ fn bodies(of: &str, names: usize) -> Vec<String> {
             .map(|n| body(|e| format!("k{n}_{e}_"), |_| "Seen".to_owned()))
             .collect(),
         "names" => (0..500)
-            .map(|n| {
-                body(
-                    |_| String::new(),
-                    |e| format!("Name {}", (n * EVENTS + e) % names),
-                )
-            })
+            .map(|n| body(|_| String::new(), |e| format!("Name {}", n * EVENTS + e)))
             .collect(),
         other => panic!("no bodies are called {other}"),
     }
@@ -157,7 +156,7 @@ impl Run {
         };
         let key = SecretKey::new([7; 32]);
         Self {
-            bodies: bodies(of, rules - 3),
+            bodies: bodies(of),
             scrubber: Scrubber::new(Arc::new(policy), vec![Arc::new(vendor)], &key),
             endpoint,
             scratch: Scratch::new(),
@@ -220,15 +219,21 @@ fn main() -> ExitCode {
     let mut good = true;
     for kind in KINDS.into_iter().filter(|kind| wanted(kind.0, &kinds)) {
         for of in of_bodies.into_iter().filter(|of| wanted(of, &of_bodies)) {
-            let mut runs: Vec<Run> = COUNTS.map(|count| Run::new(count, kind, of)).into();
-            for run in &mut runs {
-                run.round();
-                run.rounds.clear();
+            let mut each = [f64::MAX; 4];
+            // Where memory happens to lie differs from run to run.
+            for _ in 0..RUNS {
+                let mut runs = COUNTS.map(|count| Run::new(count, kind, of));
+                for run in &mut runs {
+                    run.round();
+                    run.rounds.clear();
+                }
+                for _ in 0..ROUNDS {
+                    runs.iter_mut().for_each(Run::round);
+                }
+                for (best, run) in each.iter_mut().zip(&runs) {
+                    *best = best.min(run.per_event());
+                }
             }
-            for _ in 0..ROUNDS {
-                runs.iter_mut().for_each(|run| run.round());
-            }
-            let each: Vec<f64> = runs.iter().map(Run::per_event).collect();
             let (low, high) = (
                 each.iter().copied().fold(f64::MAX, f64::min),
                 each.iter().copied().fold(0.0, f64::max),
