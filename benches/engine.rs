@@ -34,7 +34,7 @@ use serde_json::Value;
 use sha2::Sha256;
 use tamis::catalog::{Found, load};
 use tamis::policy::CompiledPolicy;
-use tamis::scrub::{RawRequest, Scratch, Scrubber, Verdict};
+use tamis::scrub::{RawRequest, Scratch, Scrubber, Sightings, Verdict};
 use tamis::sensitive::SecretKey;
 
 struct Workload {
@@ -326,11 +326,35 @@ fn benches(c: &mut Criterion) {
                 }
             });
         });
+        // As a proxy runs it: what is decided is counted for the data map.
+        let sightings = Arc::new(Sightings::new());
+        let (equal_counted, default_counted) = (
+            scrubber(workload),
+            scrubber_for(tamis::policy::builtin("default").expect("built in").1),
+        );
+        for (name, scrubber) in [
+            ("the same work", &equal_counted),
+            ("the default policy", &default_counted),
+        ] {
+            scrubber.count_into(&sightings);
+            let mut scratch = Scratch::new();
+            group.bench_function(format!("engine, {name}, counted"), |b| {
+                b.iter(|| {
+                    for body in &bodies {
+                        black_box(engine(scrubber, workload, body, &mut scratch));
+                    }
+                });
+            });
+        }
         if workload.content_type == "application/json" {
             let cold: Vec<Vec<u8>> = (1..=COLD)
                 .flat_map(|round| bodies.iter().map(move |body| varied(body, round)))
                 .collect();
-            for (name, scrubber) in [("the same work", &equal), ("the default policy", &default)] {
+            for (name, scrubber) in [
+                ("the same work", &equal),
+                ("the default policy", &default),
+                ("the default policy, counted", &default_counted),
+            ] {
                 let mut next = cold.iter().cycle();
                 let mut scratch = Scratch::new();
                 group.bench_function(format!("engine, {name}, bodies that differ"), |b| {

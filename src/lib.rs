@@ -14,6 +14,7 @@ pub mod config;
 pub mod deliver;
 pub mod detect;
 pub mod diagnostic;
+pub mod inventory;
 pub mod json;
 pub mod keys;
 pub mod policy;

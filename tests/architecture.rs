@@ -18,7 +18,7 @@ use std::path::Path;
 
 /// A module and the modules it may name. The order is the order of the layers, top first; an arrow
 /// may only point to a module that stands further down in this list.
-const LAYERS: [(&str, &[&str]); 21] = [
+const LAYERS: [(&str, &[&str]); 22] = [
     (
         "cli",
         &[
@@ -26,6 +26,7 @@ const LAYERS: [(&str, &[&str]); 21] = [
             "proxy",
             "tls",
             "telemetry",
+            "inventory",
             "config",
             "keys",
             "scrub",
@@ -36,18 +37,20 @@ const LAYERS: [(&str, &[&str]); 21] = [
             "detect",
             "json",
             "category",
+            "selector",
             "reader",
             "sensitive",
             "diagnostic",
         ],
     ),
-    ("admin", &["proxy", "telemetry"]),
+    ("admin", &["proxy", "telemetry", "inventory"]),
     (
         "proxy",
         &[
             "deliver",
             "tls",
             "telemetry",
+            "inventory",
             "config",
             "scrub",
             "codec",
@@ -57,6 +60,7 @@ const LAYERS: [(&str, &[&str]); 21] = [
     ("deliver", &["tls", "scrub"]),
     ("tls", &["config"]),
     ("telemetry", &["scrub", "codec", "catalog"]),
+    ("inventory", &["scrub", "category", "civil"]),
     ("keys", &["codec", "civil", "sensitive"]),
     ("config", &["policy", "reader", "diagnostic"]),
     (

@@ -20,10 +20,12 @@ mod support;
 #[path = "support/unfold.rs"]
 mod unfold;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use support::{Outcome, Request, builtin, send_with};
-use tamis::scrub::{CleanRequest, Scratch, Scrubber};
+use tamis::scrub::{CleanRequest, Scratch, Scrubber, Shadow, Sightings};
 use unfold::{Tree, base64, digits, lossy, percent, unfold};
 
 const POLICIES: [&str; 2] = ["default", "strict"];
@@ -136,6 +138,90 @@ fn what_was_learned_judges_as_the_first_look_did() {
             let place = file.display();
             assert_eq!(first, fresh, "{place} under {policy}, after others");
             assert_eq!(second, fresh, "{place} under {policy}, the second time");
+        }
+    }
+}
+
+#[test]
+fn what_is_counted_is_what_has_rows_and_names_nobody() {
+    for policy in POLICIES {
+        let scrubber = builtin(policy);
+        let sightings = Arc::new(Sightings::new());
+        scrubber.count_into(&sightings);
+        let (mut fast, mut explaining) = (Scratch::new(), Scratch::explaining());
+        let mut said = String::new();
+        for file in fixtures() {
+            let recorded = Recorded::read(&file);
+            let _ = recorded.outcome(&scrubber, &mut explaining);
+            let _ = sightings.take();
+            let mut want: BTreeMap<String, u64> = BTreeMap::new();
+            // Credentials pass without being a row.
+            let passes = |field: &str, rule: &str| field.starts_with("$header.") && rule.is_empty();
+            let mut rows = explaining.take_rows();
+            rows.retain(|row| !passes(&row.path, &row.rule));
+            for row in rows {
+                *want
+                    .entry(format!("{} {}", row.action, row.rule))
+                    .or_default() += 3;
+            }
+            for _ in 0..3 {
+                let _ = recorded.outcome(&scrubber, &mut fast);
+            }
+            let mut got: BTreeMap<String, u64> = BTreeMap::new();
+            for (of, count) in sightings.take() {
+                said.push_str(&format!("{of:?}\n").to_lowercase());
+                if !of.inside && !passes(&of.field, &of.rule) {
+                    *got.entry(format!("{} {}", of.action, of.rule)).or_default() += count;
+                }
+            }
+            assert_eq!(got, want, "{} under {policy}", file.display());
+        }
+        for word in PERSON.iter().chain(&NUMBERS) {
+            let word = word.to_lowercase();
+            let hit = said.lines().find(|line| line.contains(&word));
+            assert_eq!(hit, None, "{word}");
+        }
+    }
+}
+
+#[test]
+fn a_shadow_policy_changes_no_recording_and_differs_from_others_only() {
+    let said = |outcome: Outcome| match outcome {
+        Outcome::Forward(clean) => {
+            let headers: Vec<_> = clean.headers().collect();
+            (
+                format!("{} {headers:?}", clean.target()),
+                clean.body().to_vec(),
+            )
+        }
+        Outcome::Answer => ("answered".to_owned(), Vec::new()),
+        Outcome::Refuse(refusal) => (format!("{refusal:?}"), Vec::new()),
+    };
+    for (policy, shadow) in [
+        ("default", "default"),
+        ("strict", "strict"),
+        ("default", "cnil"),
+    ] {
+        let alone = builtin(policy);
+        let both = builtin(policy).with_shadow(Shadow::new(builtin(shadow)));
+        let (mut one, mut other) = (Scratch::new(), Scratch::new());
+        for file in fixtures() {
+            let recorded = Recorded::read(&file);
+            for _ in 0..2 {
+                let with = said(recorded.outcome(&both, &mut one));
+                let without = said(recorded.outcome(&alone, &mut other));
+                assert_eq!(with, without, "{} under {policy}", file.display());
+                let differs = one.report().shadow_differences;
+                assert!(policy != shadow || differs == 0, "{}", file.display());
+            }
+        }
+        let differences = both.shadow().expect("a shadow").differences();
+        assert_eq!(differences.failed(), 0);
+        let rows = differences.rows();
+        assert_eq!(rows.is_empty(), policy == shadow, "{policy} and {shadow}");
+        let rows = format!("{rows:?}").to_lowercase();
+        for word in PERSON.iter().chain(&NUMBERS) {
+            assert!(!rows.contains(&word.to_lowercase()), "{word} in {rows}");
         }
     }
 }

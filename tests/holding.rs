@@ -19,6 +19,7 @@ mod door_support;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -587,6 +588,8 @@ body_timeout = "300ms"
 [forward]
 listen = "127.0.0.1:0"
 users_file = "USERS"
+[inventory]
+interval = "10ms"
 [[route]]
 vendor = "mixpanel"
 upstream = "http://UPSTREAM"
@@ -681,13 +684,21 @@ fn no_refusal_log_line_or_metric_holds_a_value() {
     client.stream.read_to_end(&mut metrics).unwrap();
     let metrics = String::from_utf8_lossy(&metrics).into_owned();
     assert!(metrics.contains("tamis_refused_total"), "{metrics}");
-    let _ = child.kill();
-    let _ = child.wait();
+    // Ended in order, so that everything there is to be written is written.
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
     reader.join().unwrap();
     log.extend(lines.try_iter());
     let log = log.join("\n");
     assert!(log.contains("\"request\""), "{log}");
-    for (what, text) in [("log", &log), ("metrics", &metrics), ("answers", &answers)] {
+    let map = std::fs::read_to_string(Path::new(&at("state")).join("inventory.json")).unwrap();
+    for (what, text) in [
+        ("log", &log),
+        ("metrics", &metrics),
+        ("answers", &answers),
+        ("data map", &map),
+    ] {
         for mark in MARKS {
             let hit = text.lines().find(|line| line.contains(mark));
             assert!(hit.is_none(), "{what}: {mark} in {hit:?}");
@@ -698,5 +709,9 @@ fn no_refusal_log_line_or_metric_holds_a_value() {
         state.push(entry.unwrap().file_name().into_string().unwrap());
     }
     state.sort();
-    assert_eq!(state, ["ca", "keys"], "nothing else is written to disk");
+    assert_eq!(
+        state,
+        ["ca", "inventory.json", "inventory.lock", "keys"],
+        "nothing else is written to disk"
+    );
 }

@@ -4,6 +4,9 @@
 //! a loopback `Host`, so that a web page cannot reach it by a name of its own; what changes something
 //! is POST and refuses foreign origins.
 
+mod inventory;
+mod shadow;
+
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -22,6 +25,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::proxy::{Live, handed_over};
 use crate::telemetry;
+
+/// What can be read, and only that.
+const READ: [&str; 8] = [
+    "/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/inventory",
+    "/api/status",
+    "/api/shadow",
+    "/api/inventory",
+];
 
 /// Connections at once.
 const CONNECTIONS: usize = 64;
@@ -157,15 +172,16 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
             state.live.metrics.render(),
         ),
         ("/api/status", true) => json(StatusCode::OK, &status_of(&state.live)),
+        ("/api/inventory", true) => blocking(move || inventory::answer(&state.live)).await,
+        ("/inventory", true) => blocking(move || inventory::page(&state.live)).await,
+        ("/api/shadow", true) => json(StatusCode::OK, &shadow::answer(&state.live)),
         ("/reload", false) if request.method() == Method::POST => reload(state).await,
         ("/", true) => typed(
             StatusCode::OK,
             "text/html; charset=utf-8",
             page(&state.live),
         ),
-        ("/healthz" | "/readyz" | "/metrics" | "/api/status" | "/", false) => {
-            not_allowed("GET, HEAD")
-        }
+        (path, false) if READ.contains(&path) => not_allowed("GET, HEAD"),
         ("/reload", _) => not_allowed("POST"),
         _ => text(StatusCode::NOT_FOUND, "nothing here\n"),
     }
@@ -210,6 +226,12 @@ fn is_loopback(host: &str) -> bool {
         || name
             .parse()
             .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+}
+
+/// An answer that takes its time to make, made beside.
+async fn blocking(make: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+    let done = tokio::task::spawn_blocking(make).await;
+    done.unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "it failed\n"))
 }
 
 async fn reload(state: Arc<State>) -> Answer {
@@ -267,13 +289,16 @@ fn page(live: &Live) -> String {
     if let Some(reason) = live.last_error() {
         row("Last reload refused", &reason);
     }
+    if let Some(shadow) = generation.scrubber.shadow() {
+        row("Shadow policy", &shadow.scrubber().policy().name);
+    }
     for vendor in generation.scrubber.vendors() {
         row(&vendor.title, &format!("/{}", vendor.name));
     }
     format!(
         "<!doctype html><html lang=en><meta charset=utf-8><title>Tamis</title>\
          <style>body{{font:16px system-ui;margin:2rem}}th{{text-align:left;padding-right:2rem}}</style>\
-         <h1>Tamis</h1><table>{rows}</table><p><a href=/metrics>Metrics</a>"
+         <h1>Tamis</h1><table>{rows}</table><p><a href=/metrics>Metrics</a> <a href=/inventory>Data map</a> <a href=/api/shadow>Shadow policy</a>"
     )
 }
 

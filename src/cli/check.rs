@@ -103,6 +103,16 @@ fn check(
             drawn.push(errors);
         }
     }
+    match config.shadow_policy.as_deref().map(config::open::policy) {
+        Some(Ok((policy, mut warnings))) => {
+            let known: Vec<_> = vendors.iter().map(|v| &**v).collect();
+            policy.against(&known, &mut warnings);
+            drawn.push(warnings);
+            countries(config, &policy, findings);
+        }
+        Some(Err(errors)) => drawn.push(errors),
+        None => {}
+    }
     if !vendors.is_empty()
         && let Err(error) = setup::salts(config, &vendors)
     {

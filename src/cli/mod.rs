@@ -19,6 +19,7 @@ mod diff;
 mod explain;
 mod healthcheck;
 mod init;
+mod inventory;
 mod keys;
 mod notify;
 mod output;
@@ -98,6 +99,8 @@ enum Command {
     Scrub(scrub::Scrub),
     /// Show which fields of which vendors two policies treat differently
     Diff(diff::Diff),
+    /// Show the data map: which fields came for each vendor and what became of them
+    Inventory(inventory::Inventory),
     /// Write a configuration, a policy and its tests to begin with
     Init(init::Init),
     /// Print the JSON Schema of a file, for editors
@@ -139,6 +142,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::main(&args),
         Command::Scrub(args) => scrub::main(&args),
         Command::Diff(args) => diff::main(&args),
+        Command::Inventory(args) => inventory::main(&args),
         Command::Init(args) => init::main(&args),
         Command::Schema(args) => schema::main(&args),
         Command::Test(args) => test::main(&args),

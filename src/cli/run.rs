@@ -4,6 +4,7 @@
 //! status 0. A second signal ends at once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -38,6 +39,8 @@ pub fn run(first: Generation, loader: Loader) -> anyhow::Result<()> {
         notify::say("READY=1");
         let admin_end = CancellationToken::new();
         let admin = tokio::task::spawn(admin.serve(admin_end.clone()));
+        let failing = Arc::new(AtomicBool::new(false));
+        let keeping = tokio::task::spawn(keep_inventory(Arc::clone(&live), Arc::clone(&failing)));
         let mut stamps = Stamps::of(&live.current().generation.config);
         let mut watch = tokio::time::interval(WATCH);
         watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -75,11 +78,44 @@ pub fn run(first: Generation, loader: Loader) -> anyhow::Result<()> {
         }
         admin_end.cancel();
         let _ = admin.await;
+        keeping.abort();
+        save(&live, &failing).await;
         anyhow::Ok(())
     })?;
     // A reload or a body may still be at work; nothing waits for it.
     runtime.shutdown_background();
     Ok(())
+}
+
+/// Writes the data map from time to time.
+async fn keep_inventory(live: Arc<Live>, failing: Arc<AtomicBool>) {
+    let interval = live.current().generation.config.inventory.interval;
+    let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + interval, interval);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        save(&live, &failing).await;
+    }
+}
+
+/// Writes the data map; says once that it cannot.
+async fn save(live: &Live, failing: &AtomicBool) {
+    let Some(inventory) = live.inventory.clone() else {
+        return;
+    };
+    match tokio::task::spawn_blocking(move || inventory.save()).await {
+        Ok(Err(error)) => {
+            if !failing.swap(true, Ordering::Relaxed) {
+                telemetry::inventory_unwritable(&error.to_string());
+            }
+        }
+        Ok(Ok(())) => {
+            if failing.swap(false, Ordering::Relaxed) {
+                telemetry::inventory_written();
+            }
+        }
+        Err(_) => {}
+    }
 }
 
 /// Waits for the end of an epoch; for ever if it has none.

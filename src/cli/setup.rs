@@ -11,7 +11,7 @@ use crate::config::{self, Config, TlsFiles};
 use crate::keys::{self, Created, KeyRing, Period};
 use crate::policy::{CompiledPolicy, Rotate, Scope};
 use crate::proxy::{Generation, Rotation};
-use crate::scrub::{Countries, Scrubber};
+use crate::scrub::{Countries, Scrubber, Shadow};
 use crate::sensitive::{SecretKey, SecretText};
 
 /// The configuration: file, then environment and flags.
@@ -56,6 +56,16 @@ pub(super) fn policy(config: &Config) -> anyhow::Result<CompiledPolicy> {
     let (policy, warnings) = config::open::policy(&config.policy)?;
     output::diagnostics(&warnings);
     Ok(policy)
+}
+
+/// The shadow policy of a configuration; warnings are drawn.
+fn shadow_policy(config: &Config) -> anyhow::Result<Option<CompiledPolicy>> {
+    let Some(name) = &config.shadow_policy else {
+        return Ok(None);
+    };
+    let (policy, warnings) = config::open::policy(name)?;
+    output::diagnostics(&warnings);
+    Ok(Some(policy))
 }
 
 /// The compiled-in catalogs, and those of `vendors_dir`, which replace by name.
@@ -289,13 +299,35 @@ pub(super) fn scrubber(config: &Config) -> anyhow::Result<Scrubber> {
 }
 
 fn assemble(config: &Config, policy: CompiledPolicy, key: &Key) -> anyhow::Result<Scrubber> {
-    let vendors = vendors(config)?;
+    assemble_for(config, policy, key, vendors(config)?)
+}
+
+fn assemble_for(
+    config: &Config,
+    policy: CompiledPolicy,
+    key: &Key,
+    vendors: Vec<Arc<Vendor>>,
+) -> anyhow::Result<Scrubber> {
     let salts = salts(config, &vendors)?;
     let scrubber = Scrubber::new(Arc::new(policy), vendors, &key.current)
         .with_salts(salts)
         .with_countries(countries(config)?);
     scrubber.use_key(&key.current, key.current_epoch());
     Ok(scrubber)
+}
+
+/// What a proxy runs: the engine, and the shadow policy's beside it. That one's pseudonyms are seen by
+/// nobody: it has the key of the policy in force, so that it asks about the same samples of people.
+fn with_shadow(config: &Config, policy: CompiledPolicy, key: &Key) -> anyhow::Result<Scrubber> {
+    let scrubber = assemble(config, policy, key)?;
+    Ok(match shadow_policy(config)? {
+        None => scrubber,
+        Some(policy) => {
+            let vendors = scrubber.vendors().to_vec();
+            let beside = assemble_for(config, policy, key, vendors)?;
+            scrubber.with_shadow(Shadow::new(beside))
+        }
+    })
 }
 
 /// Everything that a reload replaces.
@@ -313,7 +345,7 @@ pub(super) fn generation_with(common: &Common, say: bool) -> anyhow::Result<Gene
         open_key(&config, &policy)?.0
     };
     let (policy_name, policy_digest) = (policy.name.to_string(), hex(&policy.digest));
-    let scrubber = assemble(&config, policy, &key)?;
+    let scrubber = with_shadow(&config, policy, &key)?;
     let state_dir = state_dir(&config).display().to_string();
     Ok(Generation {
         rotation: rotation(&config, &key),

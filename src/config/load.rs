@@ -8,7 +8,9 @@ use crate::policy;
 use crate::reader::{Mended, Spanned, Table, nearest, show, verdict};
 
 use super::field::{count, empty, path, read_all, read_one, required_path, size, time};
-use super::{Admin, Config, Gateway, Limits, TlsFiles, Upstream, address, forward, route};
+use super::{
+    Admin, Config, Gateway, Inventory, Limits, TlsFiles, Upstream, address, forward, route,
+};
 
 /// The most that a body may be allowed to be.
 pub(super) const LARGEST_BODY: usize = 1 << 30;
@@ -27,6 +29,10 @@ pub fn load(file: &str, text: &str) -> Result<(Config, Diagnostics), Diagnostics
         policy_name(&name, &mut d);
         config.policy = name.value.to_owned();
     }
+    if let Some(name) = root.str("shadow_policy", &mut d) {
+        policy_name(&name, &mut d);
+        config.shadow_policy = Some(name.value.to_owned());
+    }
     config.state_dir = path(&root, "state_dir", &mut d);
     config.vendors_dir = path(&root, "vendors_dir", &mut d);
     config.geoip_db = path(&root, "geoip_db", &mut d);
@@ -35,6 +41,9 @@ pub fn load(file: &str, text: &str) -> Result<(Config, Diagnostics), Diagnostics
     }
     if let Some(table) = root.table("admin", &mut d) {
         admin(table, &mut config.admin, &mut d);
+    }
+    if let Some(table) = root.table("inventory", &mut d) {
+        inventory(table, &mut config.inventory, &mut d);
     }
     if let Some(table) = root.table("limits", &mut d) {
         limits(table, &mut config.limits, &mut d);
@@ -164,6 +173,16 @@ fn admin(table: Table<'_>, into: &mut Admin, d: &mut Diagnostics) {
                 .help("set `token_file`, or listen on `127.0.0.1`"),
             );
         }
+    }
+    table.finish(d);
+}
+
+fn inventory(table: Table<'_>, into: &mut Inventory, d: &mut Diagnostics) {
+    if let Some(enabled) = table.bool("enabled", d) {
+        into.enabled = enabled.value;
+    }
+    if let Some(interval) = time(&table, "interval", d) {
+        into.interval = interval;
     }
     table.finish(d);
 }
@@ -402,6 +421,9 @@ path = "/a"
         let (config, _) = load("t.toml", "[[route]]\nvendor = \"mixpanel\"").unwrap();
         assert_eq!(config.routes[0].path.as_deref(), Some("/mixpanel"));
         assert!(errors("policy = \"cnill\"")[0].contains("did you mean `cnil`?"));
+        assert!(errors("shadow_policy = \"cnill\"")[0].contains("did you mean `cnil`?"));
+        let (config, _) = load("t.toml", "shadow_policy = \"mine.toml\"").unwrap();
+        assert_eq!(config.watched(), [std::path::Path::new("mine.toml")]);
         assert!(
             errors("[[route]]\nvendor = \"m\"\npath = \"/\"")[0].contains("cannot take every path")
         );

@@ -25,6 +25,8 @@ pub use load::load;
 pub struct Config {
     /// A built-in policy's name or a file.
     pub policy: String,
+    /// A policy that is only asked what it would do; named like `policy`.
+    pub shadow_policy: Option<String>,
     /// Where keys and durable state live; `None`: the default place.
     pub state_dir: Option<PathBuf>,
     /// More catalogs, or replacements.
@@ -39,6 +41,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[forward]`; `None`: no forward proxy.
     pub forward: Option<Forward>,
+    /// `[inventory]`.
+    pub inventory: Inventory,
     /// `[limits]`.
     pub limits: Limits,
     /// `[upstream]`.
@@ -82,6 +86,15 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// Bearer token, required when not loopback.
     pub token_file: Option<PathBuf>,
+}
+
+/// `[inventory]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inventory {
+    /// Whether it is counted which fields came and what became of them.
+    pub enabled: bool,
+    /// How often what was counted is written into the state directory.
+    pub interval: Duration,
 }
 
 /// `[limits]`.
@@ -145,6 +158,15 @@ pub struct Route {
     pub body: Option<usize>,
 }
 
+impl Default for Inventory {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            interval: Duration::from_secs(60),
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -171,6 +193,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             policy: "default".into(),
+            shadow_policy: None,
             state_dir: None,
             vendors_dir: None,
             checksum_salts: Vec::new(),
@@ -187,6 +210,7 @@ impl Default for Config {
                 token_file: None,
             },
             forward: None,
+            inventory: Inventory::default(),
             limits: Limits::default(),
             upstream: Upstream::default(),
             routes: Vec::new(),
@@ -201,8 +225,10 @@ impl Config {
     #[must_use]
     pub fn watched(&self) -> Vec<PathBuf> {
         let mut files = self.files.clone();
-        if crate::policy::builtin(&self.policy).is_none() {
-            files.push(PathBuf::from(&self.policy));
+        for name in std::iter::once(&self.policy).chain(&self.shadow_policy) {
+            if crate::policy::builtin(name).is_none() {
+                files.push(PathBuf::from(name));
+            }
         }
         if let Some(tls) = &self.gateway.tls {
             files.extend([tls.cert.clone(), tls.key.clone()]);

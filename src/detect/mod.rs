@@ -29,6 +29,7 @@ mod scan;
 mod secret;
 mod secret_shapes;
 mod secret_values;
+mod token;
 mod url;
 
 pub(crate) use block::run;
@@ -38,6 +39,7 @@ pub use prefilter::may_hold;
 pub use scan::{
     may_be_whole_number, scan, scan_entities, scan_entities_for, scan_for, whole, whole_number,
 };
+pub use token::{Form, form};
 
 use crate::category::DataCategory;
 

@@ -5,6 +5,7 @@
 //! or not, find nothing, and that no encoding is nested in it (a property test holds it).
 
 use super::block::{Block, WIDTH, low};
+use super::token;
 
 /// Whether a string of these bytes, still escaped or not, may hold a span or a nested encoding.
 #[must_use]
@@ -13,9 +14,10 @@ pub fn may_hold(bytes: &[u8]) -> bool {
     let len = bytes.len();
     if len <= WIDTH {
         let mut seen = Seen::default();
-        return seen.add(Block::short(bytes), low(len), len) || seen.may_hold(bytes);
+        return (seen.add(Block::short(bytes), low(len), len) || seen.may_hold(bytes))
+            && !token::is_time(bytes);
     }
-    long(bytes)
+    !token::is_time(bytes) && long(bytes)
 }
 
 #[inline(never)]

@@ -7,7 +7,7 @@
 use super::bytes::{AT, COLON, DASH, DOT, EQUALS, HIGH, LOWER, SLASH, SPACE, UPPER};
 use super::{
     Entity, Span, Wanted, address, block, date, email, fold, geo, iban, net, numbers, person,
-    prefilter, secret, url,
+    prefilter, secret, token, url,
 };
 
 /// What a recogniser proposes; the highest rank of overlapping spans stands.
@@ -27,7 +27,7 @@ pub fn scan(text: &str, spans: &mut Vec<Span>) {
 /// The same, where only spans of some entities matter: all that stand, when any of those may be among
 /// them or a URL stands in the text; else perhaps none.
 pub fn scan_for(text: &str, wanted: Wanted, spans: &mut Vec<Span>) {
-    if !prefilter::may_hold(text.as_bytes()) {
+    if !prefilter::may_hold(text.as_bytes()) || formed(text, spans) {
         return;
     }
     let mut found = Vec::new();
@@ -54,10 +54,35 @@ pub fn scan_entities(text: &str, spans: &mut Vec<Span>) {
 
 /// The same, where only spans of some entities matter (see [`scan_for`]).
 pub fn scan_entities_for(text: &str, wanted: Wanted, spans: &mut Vec<Span>) {
-    if !prefilter::may_hold(text.as_bytes()) || !may_stand(text, wanted) {
+    if !prefilter::may_hold(text.as_bytes()) || formed(text, spans) || !may_stand(text, wanted) {
         return;
     }
     let mut found = Vec::new();
+    collect(text, Wanted::ALL, &mut found);
+    settle(text, found, spans);
+}
+
+/// The span of an id whose form says all; false when the text is none.
+fn formed(text: &str, spans: &mut Vec<Span>) -> bool {
+    match token::form(text.as_bytes()) {
+        None => false,
+        Some(token::Form::Hex) => true,
+        Some(token::Form::Uuid) => {
+            spans.push(Span {
+                start: 0,
+                end: text.len(),
+                entity: Entity::Uuid,
+            });
+            true
+        }
+    }
+}
+
+/// What the recognisers find, asked without any shortcut.
+#[cfg(test)]
+pub(super) fn recognised(text: &str, spans: &mut Vec<Span>) {
+    let mut found = Vec::new();
+    url::urls(text, &mut found);
     collect(text, Wanted::ALL, &mut found);
     settle(text, found, spans);
 }

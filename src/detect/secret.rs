@@ -264,6 +264,11 @@ static BY_FIRST: LazyLock<Vec<Vec<u16>>> = LazyLock::new(|| {
     table
 });
 
+/// Whether a text begins like a secret of a known issuer.
+pub(super) fn is_known(bytes: &[u8]) -> bool {
+    known(bytes, 0).is_some()
+}
+
 fn known(bytes: &[u8], start: usize) -> Option<usize> {
     let rest = bytes.get(start..)?;
     let first = *rest.first()?;

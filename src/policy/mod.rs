@@ -24,6 +24,7 @@ mod written;
 
 pub use against::mentions;
 pub use builtin::{BUILTINS, builtin};
+pub use fate::HowFound;
 
 /// A policy that runs.
 #[derive(Debug)]

@@ -518,6 +518,9 @@ fn account(
     {
         let events = (report.events_in, report.events_out);
         telemetry::request_done(&vendor.name, &endpoint.name, reply.status, events, took);
+        if report.shadow_differences > 0 {
+            telemetry::shadow_differs(&vendor.name, &endpoint.name, report.shadow_differences);
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use super::forward::Forward;
 use super::route::Routes;
 use crate::config::Config;
 use crate::deliver::{Egress, EgressProxy, Guard, Upstream};
+use crate::inventory::Inventory;
 use crate::scrub::Scrubber;
 use crate::telemetry::{self, Metrics, VendorMetrics};
 use crate::tls;
@@ -96,6 +97,8 @@ pub struct Live {
     loader: Loader,
     reloading: Mutex<()>,
     last_error: Mutex<Option<String>>,
+    /// The data map; `None`: not wanted.
+    pub inventory: Option<Arc<Inventory>>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
     /// Cancelled when the server is to end.
@@ -110,7 +113,11 @@ pub struct Live {
 }
 
 impl Current {
-    fn build(generation: Generation, metrics: &Metrics) -> Result<Self, String> {
+    fn build(
+        generation: Generation,
+        metrics: &Metrics,
+        inventory: Option<&Inventory>,
+    ) -> Result<Self, String> {
         let config = &generation.config;
         let routes = Routes::build(config, &generation.scrubber)?;
         let mut upstreams = HashMap::new();
@@ -143,6 +150,12 @@ impl Current {
             .map(tls::server_config)
             .transpose()
             .map_err(|error| error.to_string())?;
+        if let Some(inventory) = inventory {
+            generation.scrubber.count_into(inventory.sightings());
+        }
+        if let Some(shadow) = generation.scrubber.shadow() {
+            shadow.count_into(&metrics.shadow);
+        }
         Ok(Self {
             routes,
             metrics: metrics.resolve(generation.scrubber.vendors()),
@@ -173,7 +186,8 @@ impl Live {
     /// Starts with a generation that is loaded already; the loader is for those after it.
     pub fn start_with(first: Generation, loader: Loader) -> Result<Arc<Self>, BoxError> {
         let metrics = Arc::new(Metrics::new());
-        let first = Current::build(first, &metrics)?;
+        let inventory = inventory(&first);
+        let first = Current::build(first, &metrics, inventory.as_deref())?;
         metrics.reload(true);
         note_time(&metrics);
         Ok(Arc::new(Self {
@@ -181,6 +195,7 @@ impl Live {
             loader,
             reloading: Mutex::new(()),
             last_error: Mutex::new(None),
+            inventory,
             metrics,
             draining: CancellationToken::new(),
             connections: AtomicUsize::new(0),
@@ -207,7 +222,9 @@ impl Live {
             .unwrap_or_else(PoisonError::into_inner);
         let made = (self.loader)()
             .map_err(|error| error.to_string())
-            .and_then(|generation| Current::build(generation, &self.metrics));
+            .and_then(|generation| {
+                Current::build(generation, &self.metrics, self.inventory.as_deref())
+            });
         let result = match made {
             Ok(next) => {
                 let old = self.current();
@@ -217,6 +234,9 @@ impl Live {
                     &next.generation.policy_name,
                     &next.generation.policy_digest,
                 );
+                if compared(&old.generation.scrubber) != compared(&next.generation.scrubber) {
+                    self.metrics.shadow.reset();
+                }
                 self.current.store(Arc::new(next));
                 note_time(&self.metrics);
                 Ok(())
@@ -285,6 +305,25 @@ impl Live {
     }
 }
 
+/// The data map of the state directory; in memory only, where there is none or it cannot be read.
+fn inventory(first: &Generation) -> Option<Arc<Inventory>> {
+    if !first.config.inventory.enabled {
+        return None;
+    }
+    let dir = Some(Path::new(&first.state_dir)).filter(|dir| !dir.as_os_str().is_empty());
+    let opened = Inventory::open(dir).or_else(|error| {
+        telemetry::inventory_unreadable(&error.to_string());
+        Inventory::open(None)
+    });
+    opened.ok().map(Arc::new)
+}
+
+/// Which policies are compared.
+fn compared(scrubber: &Scrubber) -> Option<[[u8; 32]; 2]> {
+    let shadow = scrubber.shadow()?;
+    Some([scrubber.policy().digest, shadow.scrubber().policy().digest])
+}
+
 /// What a host that a client chose may lead to.
 fn guard(config: &Config) -> Guard {
     let forward = config.forward.as_ref();
@@ -312,6 +351,9 @@ fn note_time(metrics: &Metrics) {
 }
 
 fn note_restarts(old: &Config, new: &Config) {
+    if old.inventory != new.inventory {
+        telemetry::reload_needs_restart("inventory");
+    }
     if old.gateway.listen != new.gateway.listen {
         telemetry::reload_needs_restart("gateway.listen");
     }

@@ -104,7 +104,7 @@ fn explain(text: &str, span: Range<usize>, message: &str) -> (Diagnostic, Range<
     let header = words.trim_start().starts_with('[') && key_of(words).is_none();
     let message = syntax_message(message);
     let comma = message.starts_with("missing comma ");
-    if (comma || message.starts_with("unclosed ")) && (!header || comma) {
+    if comma || message.starts_with("unclosed ") && !header {
         let open = opening(text, if comma { line.start } else { span.start });
         if let Some(open) = open {
             return bracket(text, &open, &line, &message, comma && !begins_anew(words));

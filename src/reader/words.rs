@@ -53,10 +53,8 @@ pub(super) fn unquoted(expected: &str, found: &DeValue<'_>) -> Option<String> {
     let plain = match expected {
         "an integer" | "a number" => text.filter(|text| text.parse::<f64>().is_ok())?.to_owned(),
         "`true` or `false`" => {
-            let word = match found {
-                DeValue::Integer(number) => number.as_str().to_owned(),
-                other => other.as_str()?.to_ascii_lowercase(),
-            };
+            let number = found.as_integer().map(|number| number.as_str());
+            let word = number.or(text)?.to_ascii_lowercase();
             let on = matches!(word.as_str(), "true" | "yes" | "on" | "1");
             let off = matches!(word.as_str(), "false" | "no" | "off" | "0");
             (on || off).then(|| on.to_string())?

@@ -8,10 +8,11 @@ use super::facts::Facts;
 use super::fate::{Fate, Stop};
 use super::heard::Heard;
 use super::issued::locator;
-use super::memo::Memo;
+use super::memo::{Memo, Place};
 use super::paths::{NodeId, Paths, Source};
 use super::plan::{Plan, RuleId};
 use super::pools::Pools;
+use super::tally::{Done, Tally};
 use super::{Refusal, Report, Row};
 use crate::action::{Action, CountryOf, Pseudonymizer};
 use crate::catalog::{Layer, Set};
@@ -81,8 +82,11 @@ pub(super) struct Judge<'p, 's> {
     pub(super) answers: u32,
     /// What an answer may have to name the events by.
     pub(super) each: Vec<Box<str>>,
-    /// The action that was counted last.
-    pub(super) last_action: u8,
+    /// What was decided last.
+    pub(super) last: Done,
+    pub(super) tally: &'s mut Tally,
+    /// Where the scalar that starts there is to be remembered: it was looked for in vain.
+    pub(super) missed: Option<(u32, Place)>,
     /// Whether what was judged last was given a random value.
     pub(super) random: bool,
     pub(super) projects: &'s [String],
@@ -133,7 +137,7 @@ impl Judge<'_, '_> {
         before: &str,
         after: Option<&str>,
     ) {
-        self.last_action = self.report.count(action);
+        self.decided(found, action);
         if self.rows.is_some() {
             self.note_row(found, action, before, after);
         }

@@ -116,6 +116,7 @@ impl Heard {
 pub(super) struct Before {
     report: Report,
     rows: usize,
+    decided: usize,
     unfold_left: usize,
 }
 
@@ -138,6 +139,7 @@ impl Judge<'_, '_> {
                 .rows
                 .as_ref()
                 .map_or(0, |rows: &&mut Vec<Row>| rows.len()),
+            decided: self.tally.mark(),
             unfold_left: self.unfold_left,
         };
         self.heard.listening = true;
@@ -150,6 +152,7 @@ impl Judge<'_, '_> {
                 if let Some(rows) = &mut self.rows {
                     rows.truncate(before.rows);
                 }
+                self.tally.undo(before.decided);
                 self.unfold_left = before.unfold_left;
                 self.heard.known = self.heard.finder(false);
                 self.document_or_pairs(text, tape, edits, at, level)

@@ -7,6 +7,7 @@
 use wide::u8x16;
 
 use super::paths::NodeId;
+use super::tally::Done;
 
 /// Longest key that is kept here.
 pub(super) const KEY: usize = 32;
@@ -35,6 +36,8 @@ pub(super) struct Hot {
     pub(super) after: NodeId,
     len: u8,
     settled: Settled,
+    /// The decision behind a verdict that needs no look at the value.
+    pub(super) done: Done,
     /// The class of events that the verdict is for.
     class: usize,
     key: [u8; KEY],
@@ -57,6 +60,7 @@ impl Hot {
             after: NodeId::MAX,
             len,
             settled: Settled::No,
+            done: 0,
             class: usize::MAX,
             key: inline,
         }
@@ -100,9 +104,10 @@ impl Hot {
     }
 
     /// Notes the verdict for a class.
-    pub(super) fn settle(&mut self, class: usize, settled: Settled) {
+    pub(super) fn settle(&mut self, class: usize, settled: Settled, done: Done) {
         self.class = class;
         self.settled = settled;
+        self.done = done;
     }
 }
 

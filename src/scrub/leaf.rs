@@ -4,9 +4,10 @@ use super::Refusal;
 use super::engine::{Found, Judge};
 use super::fate::{Leaf, Stop, Text};
 use super::hot::{Hot, Settled};
-use super::memo::Known;
+use super::memo::{self, Known};
 use super::paths::{KeyOut, NodeId, Paths, Source};
 use super::plan::{NO_RULE, RuleId};
+use super::tally::Done;
 use crate::action::{Action, Context, Effect, Value};
 use crate::category::DataCategory;
 use crate::detect;
@@ -130,7 +131,11 @@ impl<'p> Judge<'p, '_> {
         let found = Found {
             path,
             rule,
-            category: known.category,
+            // By which the rule was found.
+            category: match node.kind {
+                Kind::Object | Kind::Array => known.below,
+                Kind::Key | Kind::Str | Kind::Num | Kind::Bool | Kind::Null => known.category,
+            },
             source: known.source,
             protocol: known.protocol,
             project: known.project,
@@ -224,14 +229,19 @@ impl<'p> Judge<'p, '_> {
             && !found.project
             && Paths::lasts(found.path)
             && is_remembered(self.action(found));
-        if memorable
-            && let Some((leaf, slot)) = self.remembered(found.path, raw.as_bytes(), node, edits)
-        {
-            self.report.count_slot(slot);
-            return Ok(leaf);
-        }
-        let memorable = memorable && self.remembers();
+        let place = match memorable.then(|| self.missed(node)) {
+            None => None,
+            Some(Some(place)) => Some(place),
+            Some(None) => match self.remembered(found.path, raw.as_bytes(), node, edits) {
+                Ok((leaf, done)) => {
+                    self.again(done);
+                    return Ok(leaf);
+                }
+                Err(place) => place,
+            },
+        };
         self.random = false;
+        let mark = self.mark_text();
         let mut plain = self.pools.text();
         if node.escaped {
             unescape_into(raw, &mut plain);
@@ -239,8 +249,11 @@ impl<'p> Judge<'p, '_> {
         let fate = self.text(if node.escaped { &plain } else { raw }, found, self.folds);
         self.pools.give_text(plain);
         let fate = fate?;
-        if memorable && !self.random && self.unfold_left > 0 {
-            self.remember(raw, found, &fate);
+        if let Some(place) = place
+            && !self.random
+            && self.unfold_left > 0
+        {
+            self.remember(place, raw, found, &fate, mark);
         }
         Ok(match fate {
             Text::Keep => Leaf::Keep,
@@ -275,8 +288,8 @@ impl Judge<'_, '_> {
         self.folds == 0 && self.unfold_left > UNFOLD_OF_A_MEMO && !self.plan.vendor.quotes
     }
 
-    /// What became of the same string at the same path before, done again; with the action's slot
-    /// in the report.
+    /// What became of the same string at the same path before, done again; with what was decided.
+    /// Else where it is to be remembered, if it is.
     #[inline]
     pub(super) fn remembered(
         &self,
@@ -284,11 +297,11 @@ impl Judge<'_, '_> {
         raw: &[u8],
         node: &Node,
         edits: &mut Edits,
-    ) -> Option<(Leaf, u8)> {
-        if !self.remembers() {
-            return None;
+    ) -> Result<(Leaf, Done), Option<memo::Place>> {
+        if !self.remembers() || raw.len() > memo::MAX_TEXT {
+            return Err(None);
         }
-        let (known, slot) = self.memo.get(path, self.class_at(path), raw)?;
+        let (known, done) = self.memo.get(path, self.class_at(path), raw)?;
         let leaf = match known {
             Known::Keep => Leaf::Keep,
             Known::Remove => Leaf::Remove,
@@ -297,7 +310,13 @@ impl Judge<'_, '_> {
                 Leaf::Edited
             }
         };
-        Some((leaf, slot))
+        Ok((leaf, done))
+    }
+
+    /// Where the scalar is to be remembered, when it was just looked for in vain.
+    fn missed(&mut self, node: &Node) -> Option<memo::Place> {
+        let (start, place) = self.missed.take()?;
+        (start == node.start && self.remembers()).then_some(place)
     }
 
     /// Notes what becomes of scalars at a path, where the path alone says it.
@@ -340,12 +359,17 @@ impl Judge<'_, '_> {
         } else {
             Settled::No
         };
+        let done = match settled {
+            Settled::No => 0,
+            Settled::Drop => self.decision_of_path(path, rule, &Action::Drop),
+            Settled::Keep | Settled::Look => self.decision_of_path(path, rule, &KEEP),
+        };
         if let Some(hot) = self.paths.hot_mut(path) {
-            hot.settle(class, settled);
+            hot.settle(class, settled, done);
         }
     }
 
-    fn remember(&mut self, raw: &str, found: Found, fate: &Text) {
+    fn remember(&mut self, place: memo::Place, raw: &str, found: Found, fate: &Text, mark: usize) {
         let mut inside = Vec::new();
         let known = match fate {
             Text::Keep => Known::Keep,
@@ -361,9 +385,9 @@ impl Judge<'_, '_> {
             // Rare, or not a string any more.
             Text::Null | Text::Number(_) | Text::DropEvent => return,
         };
-        let (class, action) = (self.class_at(found.path), self.last_action);
+        let (class, done) = (self.class_at(found.path), self.all_since(mark));
         self.memo
-            .put(found.path, class, raw.as_bytes(), known, action);
+            .put(place, found.path, class, raw.as_bytes(), known, done);
     }
 }
 

@@ -8,13 +8,15 @@
 use std::hash::{BuildHasher, Hasher};
 
 use super::paths::NodeId;
+use super::tally::Done;
 
 /// Sets of texts.
-const SETS: usize = 512;
-/// Texts in a set; the one that came first makes room.
+const SETS: usize = 2048;
+/// Texts in a set; one that chance picks makes room, so that a little of what comes round in a circle
+/// longer than the table is still there when it comes again.
 const WAYS: usize = 8;
 /// Longer texts are judged each time.
-const MAX_TEXT: usize = 512;
+pub(super) const MAX_TEXT: usize = 512;
 
 /// What leaves in place of a string.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,115 +29,188 @@ pub(super) enum Known<'m> {
     Inside(&'m [u8]),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Kind {
+    /// Nothing stands here yet.
+    #[default]
+    Free,
     Keep,
     Remove,
     Inside,
 }
 
+/// Bytes that a slot holds itself: nearly every text with what leaves in its place.
+const INLINE: usize = 92;
+
+/// Two cache lines: what is looked up is compared where it stands.
+#[repr(align(128))]
 struct Slot {
     path: NodeId,
+    class: u32,
+    /// Lengths of the text and of what leaves in its place, which stands behind it.
+    text: u16,
+    out: u16,
     kind: Kind,
-    action: u8,
-    class: usize,
-    /// Length of the text; what leaves in its place stands behind it.
-    len: usize,
-    bytes: Box<[u8]>,
+    done: Done,
+    inline: [u8; INLINE],
+    /// Both, where they are longer than a slot.
+    long: Box<[u8]>,
 }
 
-/// A set: the hashes stand together, so that a text that is not here costs one look.
-#[derive(Default)]
-struct Set {
-    tags: [u32; WAYS],
-    slots: [Option<Slot>; WAYS],
-    next: u8,
+impl Default for Slot {
+    fn default() -> Self {
+        Self {
+            path: NodeId::MAX,
+            class: 0,
+            text: 0,
+            out: 0,
+            kind: Kind::Free,
+            done: 0,
+            inline: [0; INLINE],
+            long: Box::default(),
+        }
+    }
 }
 
-/// See the module.
+impl Slot {
+    /// The text and what leaves in its place.
+    #[inline]
+    fn pair(&self) -> (&[u8], &[u8]) {
+        let (text, out) = (usize::from(self.text), usize::from(self.out));
+        let bytes = if text + out <= INLINE {
+            self.inline.get(..text + out)
+        } else {
+            Some(&*self.long)
+        };
+        bytes
+            .and_then(|bytes| bytes.split_at_checked(text))
+            .unwrap_or_default()
+    }
+
+    /// Takes both in; false when they are longer than is remembered.
+    fn fill(&mut self, text: &[u8], out: &[u8]) -> bool {
+        let (Ok(text_len), Ok(out_len)) = (u16::try_from(text.len()), u16::try_from(out.len()))
+        else {
+            return false;
+        };
+        (self.text, self.out) = (text_len, out_len);
+        let whole = text.len() + out.len();
+        if let Some(inline) = self.inline.get_mut(..whole) {
+            let (head, tail) = inline.split_at_mut(text.len());
+            head.copy_from_slice(text);
+            tail.copy_from_slice(out);
+            self.long = Box::default();
+        } else {
+            self.long = [text, out].concat().into();
+        }
+        true
+    }
+}
+
+/// Where a text would stand that is not here: spares a second hash.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    set: usize,
+    tag: u32,
+}
+
+/// See the module. The tags stand apart from the slots, all of them in little room, so that a text
+/// that is not here costs one look.
 #[derive(Default)]
 pub(super) struct Memo {
-    sets: Vec<Set>,
+    tags: Vec<[u32; WAYS]>,
+    slots: Vec<[Slot; WAYS]>,
     hasher: foldhash::fast::RandomState,
 }
 
 impl Memo {
-    /// What became of the text, and the action that did it.
+    /// What became of the text, and the decisions that did it; or where it would stand.
     #[inline]
-    pub(super) fn get(&self, path: NodeId, class: usize, text: &[u8]) -> Option<(Known<'_>, u8)> {
-        if text.len() > MAX_TEXT || self.sets.is_empty() {
-            return None;
-        }
-        let (at, tag) = self.place(path, text);
-        let set = self.sets.get(at)?;
-        for (mine, slot) in set.tags.iter().zip(&set.slots) {
-            if *mine == tag
-                && let Some(slot) = slot
-                && slot.path == path
-                && slot.class == class
-                && let Some((mine, out)) = slot.bytes.split_at_checked(slot.len)
-                && *mine == *text
-            {
-                let known = match slot.kind {
-                    Kind::Keep => Known::Keep,
-                    Kind::Remove => Known::Remove,
-                    Kind::Inside => Known::Inside(out),
-                };
-                return Some((known, slot.action));
+    pub(super) fn get(
+        &self,
+        path: NodeId,
+        class: usize,
+        text: &[u8],
+    ) -> Result<(Known<'_>, Done), Place> {
+        let place = self.place(path, text);
+        let (Some(tags), Some(slots)) = (self.tags.get(place.set), self.slots.get(place.set))
+        else {
+            return Err(place);
+        };
+        for (tag, slot) in tags.iter().zip(slots) {
+            if *tag != place.tag || slot.path != path || slot.class as usize != class {
+                continue;
             }
+            let (mine, out) = slot.pair();
+            if *mine != *text {
+                continue;
+            }
+            let known = match slot.kind {
+                Kind::Free => continue,
+                Kind::Keep => Known::Keep,
+                Kind::Remove => Known::Remove,
+                Kind::Inside => Known::Inside(out),
+            };
+            return Ok((known, slot.done));
         }
-        None
+        Err(place)
     }
 
-    /// Remembers what became of a text.
+    /// Remembers what became of a text that was not here.
     pub(super) fn put(
         &mut self,
+        place: Place,
         path: NodeId,
         class: usize,
         text: &[u8],
         known: Known<'_>,
-        action: u8,
+        done: Done,
     ) {
+        let Ok(class) = u32::try_from(class) else {
+            return;
+        };
         if text.len() > MAX_TEXT {
             return;
         }
-        if self.sets.is_empty() {
-            self.sets.resize_with(SETS, Set::default);
+        if self.slots.is_empty() {
+            self.tags.resize(SETS, [0; WAYS]);
+            self.slots.resize_with(SETS, Default::default);
         }
         let (kind, out) = match known {
             Known::Keep => (Kind::Keep, &[][..]),
             Known::Remove => (Kind::Remove, &[][..]),
             Known::Inside(out) => (Kind::Inside, out),
         };
-        let (at, tag) = self.place(path, text);
-        let Some(set) = self.sets.get_mut(at) else {
+        let (Some(tags), Some(slots)) =
+            (self.tags.get_mut(place.set), self.slots.get_mut(place.set))
+        else {
             return;
         };
-        let way = usize::from(set.next) % WAYS;
-        set.next = set.next.wrapping_add(1);
-        if let (Some(mine), Some(slot)) = (set.tags.get_mut(way), set.slots.get_mut(way)) {
-            *mine = tag;
-            *slot = Some(Slot {
-                path,
-                kind,
-                action,
-                class,
-                len: text.len(),
-                bytes: [text, out].concat().into(),
-            });
+        let free = slots.iter().position(|slot| slot.kind == Kind::Free);
+        let way = free.unwrap_or(place.tag as usize / 7 % WAYS);
+        if let (Some(tag), Some(slot)) = (tags.get_mut(way), slots.get_mut(way)) {
+            slot.kind = Kind::Free;
+            if slot.fill(text, out) {
+                *tag = place.tag;
+                (slot.path, slot.class, slot.done) = (path, class, done);
+                slot.kind = kind;
+            }
         }
     }
 
     /// The set of a text, and its tag there.
     #[inline]
-    fn place(&self, path: NodeId, text: &[u8]) -> (usize, u32) {
+    fn place(&self, path: NodeId, text: &[u8]) -> Place {
         let mut hasher = self.hasher.build_hasher();
         hasher.write_u32(path);
         hasher.write(text);
         let hash = hasher.finish();
         #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
         let (low, tag) = (hash as u32, (hash >> 32) as u32);
-        (low as usize % SETS, tag)
+        Place {
+            set: low as usize % SETS,
+            tag,
+        }
     }
 }
 
@@ -143,31 +218,55 @@ impl Memo {
 mod tests {
     use super::*;
 
+    fn put(memo: &mut Memo, path: NodeId, text: &[u8], known: Known<'_>, action: Done) {
+        if let Err(place) = memo.get(path, 0, text) {
+            memo.put(place, path, 0, text, known, action);
+        }
+    }
+
     #[test]
     fn knows_the_exact_text_at_the_exact_place() {
         let mut memo = Memo::default();
-        assert_eq!(memo.get(1, 0, b"a"), None);
-        memo.put(1, 0, b"a", Known::Inside(b"x"), 5);
-        assert_eq!(memo.get(1, 0, b"a"), Some((Known::Inside(b"x"), 5)));
-        assert_eq!(memo.get(2, 0, b"a"), None);
-        assert_eq!(memo.get(1, 1, b"a"), None);
-        assert_eq!(memo.get(1, 0, b"b"), None);
-        memo.put(1, 0, &[b'a'; MAX_TEXT + 1], Known::Keep, 0);
-        assert_eq!(memo.get(1, 0, &[b'a'; MAX_TEXT + 1]), None);
+        assert!(memo.get(1, 0, b"a").is_err());
+        put(&mut memo, 1, b"a", Known::Inside(b"x"), 5);
+        assert_eq!(memo.get(1, 0, b"a").ok(), Some((Known::Inside(b"x"), 5)));
+        assert!(memo.get(2, 0, b"a").is_err());
+        assert!(memo.get(1, 1, b"a").is_err());
+        assert!(memo.get(1, 0, b"b").is_err());
+        let long = [b'b'; INLINE];
+        put(&mut memo, 1, &long, Known::Inside(b"longer"), 5);
+        let known = Some((Known::Inside(&b"longer"[..]), 5));
+        assert_eq!(memo.get(1, 0, &long).ok(), known);
+        put(&mut memo, 1, b"huge", Known::Inside(&[b'x'; 70_000]), 5);
+        assert!(memo.get(1, 0, b"huge").is_err());
+        put(&mut memo, 1, &[b'a'; MAX_TEXT + 1], Known::Keep, 0);
+        assert!(memo.get(1, 0, &[b'a'; MAX_TEXT + 1]).is_err());
     }
 
     #[test]
     fn is_bounded() {
         let mut memo = Memo::default();
-        for n in 0..100_000u32 {
-            memo.put(n, 0, &n.to_le_bytes(), Known::Keep, 0);
+        for n in 0..200_000u32 {
+            put(&mut memo, n, &n.to_le_bytes(), Known::Keep, 0);
         }
-        assert_eq!(memo.sets.len(), SETS);
-        let held: usize = memo
-            .sets
-            .iter()
-            .map(|s| s.slots.iter().flatten().count())
-            .sum();
-        assert!(held <= SETS * WAYS);
+        assert_eq!((memo.tags.len(), memo.slots.len()), (SETS, SETS));
+        // 128 bytes a slot: two megabytes and a little a thread, and what is longer.
+        assert_eq!(std::mem::size_of::<Slot>(), 128);
+    }
+
+    #[test]
+    fn of_a_circle_that_is_too_long_a_part_is_still_known() {
+        let mut memo = Memo::default();
+        let circle = || 0..u32::try_from(SETS * WAYS * 3 / 2).unwrap();
+        let round = |memo: &mut Memo| {
+            let known = |n: &u32| memo.get(1, 0, &n.to_le_bytes()).is_ok();
+            let hits = circle().filter(known).count();
+            for n in circle() {
+                put(memo, 1, &n.to_le_bytes(), Known::Keep, 0);
+            }
+            hits
+        };
+        round(&mut memo);
+        assert!(round(&mut memo) > SETS * WAYS / 4);
     }
 }

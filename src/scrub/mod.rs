@@ -4,9 +4,12 @@
 //! private fields and no other constructor, so delivery cannot be handed anything that was not
 //! judged. Errors hold no input.
 
+mod beside;
 mod carry;
 mod classes;
 mod decide;
+mod decided;
+mod differences;
 mod engine;
 mod envelope;
 mod epoch;
@@ -26,6 +29,7 @@ mod nested;
 mod packed;
 mod pairs;
 mod paths;
+mod pattern;
 mod places;
 mod plan;
 mod pools;
@@ -37,6 +41,7 @@ mod ruling;
 mod scratch;
 mod settled;
 mod sums;
+mod tally;
 mod target;
 mod text;
 mod unfold;
@@ -50,10 +55,13 @@ use crate::catalog::Answer;
 use crate::category::DataCategory;
 use crate::codec::DecodeError;
 
+pub use beside::Shadow;
+pub use differences::{Compared, Difference, Differences, Total};
 pub use epoch::Countries;
 pub use paths::Source;
 pub use request::Scrubber;
 pub use scratch::Scratch;
+pub use tally::{Sighted, Sightings};
 pub use target::{Target, real_target};
 
 /// A request as it came, after routing.
@@ -168,6 +176,8 @@ pub struct Report {
     pub leaves: u32,
     /// Leaves and spans by action name, in the order of [`Report::ACTIONS`].
     pub actions: [u32; 12],
+    /// Decisions that the shadow policy, if there is one, would have made otherwise.
+    pub shadow_differences: u32,
 }
 
 /// One judged leaf, for `explain`: the one place where values are shown, to who gave them.
@@ -190,8 +200,8 @@ pub struct Row {
 }
 
 impl Report {
-    fn count(&mut self, action: &Action) -> u8 {
-        let slot = match action {
+    fn slot(action: &Action) -> u8 {
+        match action {
             Action::Keep => 0,
             Action::Drop => 1,
             Action::Null => 2,
@@ -204,9 +214,7 @@ impl Report {
             Action::Reject => 9,
             Action::Encrypt => 10,
             Action::Shift(_) => 11,
-        };
-        self.count_slot(slot);
-        slot
+        }
     }
 
     fn count_slot(&mut self, slot: u8) {

@@ -10,7 +10,7 @@ use super::fate::{Fate, Stop, Text};
 use super::unfold::{
     MIN_BASE64, MIN_RUN, Opened, Unpacked, base64_runs, base64_text, decode_percent, has_percent,
     hex_runs, hex_text, is_base64, is_form, is_percent_text, legible, looks_like_query,
-    may_be_legible, mixes_cases, pack_base64, run_starts, to_hex,
+    may_be_legible, mixes_cases, opens_joined, opens_reversed, pack_base64, run_starts, to_hex,
 };
 use crate::action::Action;
 use crate::codec::base64::Flavour;
@@ -225,6 +225,9 @@ impl Judge<'_, '_> {
         }
         if text.bytes().any(blank) {
             // Broken over lines, as MIME does; what changes is written without the breaks.
+            if !opens_joined(text) {
+                return Ok(None);
+            }
             let joined: String = text.split_ascii_whitespace().collect();
             return match base64_text(&joined, &mut self.unfold_left) {
                 Opened::Text(flavour, unpacked) => self
@@ -243,7 +246,7 @@ impl Judge<'_, '_> {
             Opened::Broken => return Ok(Some(Text::Remove)),
             Opened::No => {}
         }
-        if text.len() >= MIN_BASE64 {
+        if opens_reversed(text) {
             let reversed: String = text.chars().rev().collect();
             if let Opened::Text(flavour, unpacked) = base64_text(&reversed, &mut self.unfold_left) {
                 let back = |s: String| s.chars().rev().collect();

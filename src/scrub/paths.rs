@@ -31,7 +31,7 @@ const MAX_SLOTS: usize = 1 << 20;
 pub(super) const NONE: NodeId = NodeId::MAX;
 
 /// How a leaf got its category.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Source {
     /// It has none.
     None,
@@ -407,35 +407,6 @@ impl Paths {
             (None, None) => Source::None,
         };
     }
-
-    /// The dotted path, for reports.
-    pub(super) fn path(&self, id: NodeId) -> String {
-        let mut chain = Vec::new();
-        let mut at = id;
-        while at != ROOT && at != NONE {
-            chain.push(at);
-            at = self.get(at).parent;
-        }
-        let mut out = String::new();
-        for id in chain.into_iter().rev() {
-            let node = self.get(id);
-            if node.item {
-                out.push_str("[]");
-                continue;
-            }
-            if node.key.contains(['.', '[']) {
-                out.push_str("[\"");
-                out.push_str(&node.key);
-                out.push_str("\"]");
-                continue;
-            }
-            if !out.is_empty() {
-                out.push('.');
-            }
-            out.push_str(&node.key);
-        }
-        out
-    }
 }
 
 impl PathNode {
@@ -469,6 +440,16 @@ impl PathNode {
     /// The key, unescaped.
     pub(super) fn key(&self) -> &str {
         &self.key
+    }
+
+    /// The container around it.
+    pub(super) fn parent(&self) -> NodeId {
+        self.parent
+    }
+
+    /// Whether it is an element of an array, which has no key.
+    pub(super) fn is_item(&self) -> bool {
+        self.item
     }
 }
 

@@ -5,10 +5,9 @@
 //! and remembered in [`super::paths`]; neither the first look at a path nor the next costs more when
 //! there are more rules.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use super::classes::Scopes;
@@ -95,6 +94,8 @@ pub(super) struct Plan {
     pub(super) by_country: bool,
     /// Where the person stands, best first; empty when no rule asks.
     pub(super) persons: Vec<Selector>,
+    /// Words that stand in catalog or policy, once somebody asks; see [`super::pattern`].
+    pub(super) words: OnceLock<HashSet<Box<str>>>,
 }
 
 /// The selectors of a plan while they are collected.
@@ -255,6 +256,7 @@ impl Plan {
             shares: Vec::new(),
             by_country: false,
             persons: Vec::new(),
+            words: OnceLock::new(),
         };
         plan.ask(&here);
         plan.index(place, &here);

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 
+use super::beside::Shadow;
 use super::engine::{Found, Judge, Level, encode};
 use super::epoch::{Countries, Keys};
 use super::facts::{self, Facts};
@@ -19,6 +20,7 @@ use super::paths::{ROOT, Source};
 use super::places::answer;
 use super::plan::{NO_RULE, Plan};
 use super::scratch::{Learned, Scratch};
+use super::tally::Sightings;
 use super::{CleanRequest, RawRequest, Refusal, Report, Verdict};
 use crate::catalog::{Endpoint, Kind, Layer, ParamFormat, PathSegment, Vendor};
 use crate::codec::{self, DecodeError, DecodeErrorKind, form};
@@ -36,6 +38,12 @@ pub struct Scrubber {
     policy: Arc<CompiledPolicy>,
     /// By vendor: the salt of its checksums.
     salts: Vec<Option<SecretText>>,
+    /// Where it is counted what was decided; empty: nowhere.
+    pub(super) sightings: OnceLock<Arc<Sightings>>,
+    /// The policy that is only asked what it would do.
+    pub(super) shadow: Option<Box<Shadow>>,
+    /// Whether this is the engine of such a policy.
+    pub(super) is_shadow: bool,
 }
 
 impl Scrubber {
@@ -60,6 +68,9 @@ impl Scrubber {
             plans,
             policy,
             salts: Vec::new(),
+            sightings: OnceLock::new(),
+            shadow: None,
+            is_shadow: false,
         }
     }
 
@@ -86,6 +97,9 @@ impl Scrubber {
     /// From the next request on, pseudonyms are those of this key; requests that have begun go on
     /// with theirs.
     pub fn use_key(&self, primary: &SecretKey, epoch: u32) {
+        if let Some(shadow) = &self.shadow {
+            shadow.scrubber.use_key(primary, epoch);
+        }
         let keys = Keys::new(&self.policy, &self.vendors, primary, epoch);
         self.keys.store(Arc::new(keys));
     }
@@ -110,7 +124,17 @@ impl Scrubber {
 
     /// Judges a request.
     pub fn scrub<'p>(&'p self, raw: &RawRequest<'_>, scratch: &mut Scratch) -> Verdict<'p> {
+        let verdict = self.judge(raw, scratch);
+        if let Some(shadow) = &self.shadow {
+            shadow.beside(raw, &verdict, scratch);
+        }
+        verdict
+    }
+
+    /// The same without a look at the shadow policy.
+    pub(super) fn judge<'p>(&'p self, raw: &RawRequest<'_>, scratch: &mut Scratch) -> Verdict<'p> {
         scratch.report = Report::default();
+        scratch.traced = false;
         let plan = self.plan(raw.vendor, raw.endpoint);
         let Some((plan, place)) = plan.and_then(|plan| Some((plan, plan.place()?))) else {
             return refuse(DecodeErrorKind::Unsupported, "endpoint");
@@ -124,12 +148,7 @@ impl Scrubber {
             return refuse(DecodeErrorKind::Unsupported, "endpoint");
         };
         self.own(scratch, keys.id);
-        let mut known = Facts {
-            gpc: asks_for_privacy(raw),
-            country: self.countries.of(plan, raw),
-            ..Facts::default()
-        };
-        facts::of_headers(plan, raw, &mut known);
+        let known = self.facts(plan, raw);
         let Some(slot) = scratch
             .plans
             .get_mut(raw.vendor)
@@ -137,10 +156,17 @@ impl Scrubber {
         else {
             return refuse(DecodeErrorKind::Unsupported, "endpoint");
         };
-        let learned = slot.get_or_insert_with(|| Learned::new(plan));
-        if learned.classes.full() || learned.paths.full() {
-            *learned = Learned::new(plan);
-        }
+        let learned = self.learned(slot, plan);
+        let mut locked;
+        let tally = match &learned.counted {
+            None => &mut scratch.uncounted,
+            Some(counted) => {
+                locked = counted.lock();
+                &mut *locked
+            }
+        };
+        tally.begin();
+        scratch.traced = tally.tracing;
         let mut judge = Judge {
             plan,
             paths: &mut learned.paths,
@@ -166,7 +192,9 @@ impl Scrubber {
             unfold_left: raw.body_limit.saturating_mul(4),
             answers: 0,
             each: Vec::new(),
-            last_action: 0,
+            last: 0,
+            tally,
+            missed: None,
             random: false,
             projects: raw.projects,
             salt: self.salts.get(raw.vendor).and_then(Option::as_ref),
@@ -182,6 +210,27 @@ impl Scrubber {
             }
             Err(Stop::Refuse(refusal)) => Verdict::Refuse(refusal),
         }
+    }
+
+    /// What is known before anything is read.
+    fn facts(&self, plan: &Plan, raw: &RawRequest<'_>) -> Facts {
+        let mut known = Facts {
+            gpc: asks_for_privacy(raw),
+            country: self.countries.of(plan, raw),
+            ..Facts::default()
+        };
+        facts::of_headers(plan, raw, &mut known);
+        known
+    }
+
+    /// What a thread knows about an endpoint; begun afresh when it is too much.
+    fn learned<'s>(&self, slot: &'s mut Option<Learned>, plan: &Plan) -> &'s mut Learned {
+        let new = || Learned::new(plan, self.counted(plan));
+        let learned = slot.get_or_insert_with(new);
+        if learned.classes.full() || learned.paths.full() {
+            *learned = new();
+        }
+        learned
     }
 
     fn own(&self, scratch: &mut Scratch, id: u64) {
@@ -485,6 +534,7 @@ impl Judge<'_, '_> {
             protocol: true,
             ..self.found(path)
         };
+        self.count_passed(found);
         let Some(parameters) = auth_parameters(credentials) else {
             let fate = self.inner(credentials, found, 0)?;
             return Ok((fate == Text::Keep).then(|| value.to_owned()));

@@ -6,6 +6,7 @@ use super::memo::Memo;
 use super::paths::Paths;
 use super::plan::Plan;
 use super::pools::Pools;
+use super::tally::{Counted, Tally};
 use super::{Report, Row};
 
 /// What a thread keeps between requests: buffers, learned paths, the report of the last request.
@@ -16,6 +17,12 @@ pub struct Scratch {
     pub(super) pools: Pools,
     pub(super) report: Report,
     pub(super) rows: Option<Vec<Row>>,
+    /// Where nothing is counted.
+    pub(super) uncounted: Tally,
+    /// Whether the last request left a trace.
+    pub(super) traced: bool,
+    /// What the shadow policy's engine keeps.
+    pub(super) beside: Option<Box<Self>>,
 }
 
 impl Scratch {
@@ -51,11 +58,14 @@ pub(super) struct Learned {
     pub(super) paths: Paths,
     pub(super) classes: Classes,
     pub(super) memo: Memo,
+    /// `None`: nothing is counted.
+    pub(super) counted: Option<Counted>,
 }
 
 impl Learned {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan, counted: Option<Counted>) -> Self {
         Self {
+            counted,
             paths: Paths::new(plan),
             classes: Classes::default(),
             memo: Memo::default(),

@@ -6,6 +6,7 @@
 use super::engine::Judge;
 use super::fate::Leaf;
 use super::hot::{KEY, Settled};
+use super::unfold::may_unfold;
 use super::walk::{Frame, next_start};
 use crate::detect;
 use crate::json::{Edits, Kind, Tape};
@@ -41,39 +42,43 @@ impl Judge<'_, '_> {
             else {
                 return false;
             };
-            let mut settled = hot.settled(self.class);
+            let (mut settled, done) = (hot.settled(self.class), hot.done);
             if settled == Settled::No {
                 settled = hot.settled(self.class_at(path));
             }
             let raw = bytes.get(node.range()).unwrap_or(&[]);
-            // The slots of "keep" and "drop" in the report.
-            let (leaf, slot) = match (settled, node.kind) {
+            let (leaf, done) = match (settled, node.kind) {
                 (Settled::No, _) | (_, Kind::Object | Kind::Array | Kind::Key) => return false,
                 (Settled::Drop, Kind::Str | Kind::Num | Kind::Bool | Kind::Null) => {
-                    (Leaf::Remove, 1)
+                    (Leaf::Remove, done)
                 }
                 (Settled::Look, Kind::Num | Kind::Bool) => return false,
-                (Settled::Keep | Settled::Look, Kind::Null) => (Leaf::Keep, 0),
-                (Settled::Keep, Kind::Bool) => (Leaf::Keep, 0),
+                (Settled::Keep | Settled::Look, Kind::Null) => (Leaf::Keep, done),
+                (Settled::Keep, Kind::Bool) => (Leaf::Keep, done),
                 (Settled::Keep, Kind::Num) => {
                     if raw.len() >= 8 && detect::may_be_whole_number(raw) {
                         return false;
                     }
-                    (Leaf::Keep, 0)
+                    (Leaf::Keep, done)
                 }
-                (Settled::Keep, Kind::Str) if !detect::may_hold(raw) => (Leaf::Keep, 0),
-                (Settled::Look, Kind::Str) if raw.is_empty() => (Leaf::Keep, 0),
+                (Settled::Keep, Kind::Str) if !detect::may_hold(raw) || is_plain_id(raw) => {
+                    (Leaf::Keep, done)
+                }
+                (Settled::Look, Kind::Str) if raw.is_empty() => (Leaf::Keep, done),
                 (Settled::Keep | Settled::Look, Kind::Str) => {
-                    let Some(known) = self.remembered(path, raw, node, edits) else {
-                        return false;
-                    };
-                    known
+                    match self.remembered(path, raw, node, edits) {
+                        Ok(known) => known,
+                        Err(place) => {
+                            self.missed = place.map(|place| (node.start, place));
+                            return false;
+                        }
+                    }
                 }
             };
             frame.last = path;
             frame.cursor = node.next as usize;
             self.report.leaves += 1;
-            self.report.count_slot(slot);
+            self.again(done);
             let end = node.outer().end;
             if leaf == Leaf::Remove {
                 let next = next_start(tape, frame);
@@ -84,4 +89,11 @@ impl Judge<'_, '_> {
         }
         true
     }
+}
+
+/// Whether a string is an id in which nothing stands: its form says it in less time than it takes to
+/// look it up.
+fn is_plain_id(raw: &[u8]) -> bool {
+    detect::form(raw) == Some(detect::Form::Hex)
+        && std::str::from_utf8(raw).is_ok_and(|id| !may_unfold(id))
 }

@@ -8,7 +8,7 @@ use super::issued::is_issued;
 use super::leaf::shown;
 use super::paths::{KeyOut, NodeId, Source};
 use super::plan::NO_RULE;
-use super::unfold::is_percent_text;
+use super::unfold::{is_percent_text, may_unfold};
 use crate::action::{Action, Effect, Value};
 use crate::detect::{self, Entity, Span, Wanted};
 use crate::json::Patch;
@@ -136,7 +136,9 @@ impl Judge<'_, '_> {
         folds: usize,
         spans: &mut Spans,
     ) -> Result<Text, Stop> {
-        if let Some(fate) = self.nested(text, found, folds)? {
+        // Most ids are ids and nothing else.
+        let folded = detect::form(text.as_bytes()).is_none() || may_unfold(text);
+        if folded && let Some(fate) = self.nested(text, found, folds)? {
             return Ok(fate);
         }
         if matches!(spans, Spans::Unknown) {
@@ -150,7 +152,9 @@ impl Judge<'_, '_> {
                 Err(SpanStop::Stop(stop)) => return Err(stop),
             }
         }
-        self.folded_runs(text, found, folds, &mut patches)?;
+        if folded {
+            self.folded_runs(text, found, folds, &mut patches)?;
+        }
         patches.sort_by_key(|patch| patch.range.start);
         let fate = if patches.is_empty() {
             Text::Keep
@@ -247,7 +251,7 @@ impl Judge<'_, '_> {
             }
             return Ok(());
         }
-        self.report.count(action);
+        self.note_span(found, category, action);
         let with = match effect {
             Effect::Text | Effect::Number => out,
             Effect::Remove | Effect::Null => span.entity.placeholder().to_owned(),
@@ -299,7 +303,10 @@ impl Judge<'_, '_> {
             KeyOut::Unjudged => {}
         }
         let key: Box<str> = self.paths.get(path).key().into();
+        let mark = self.tally.mark();
         let new = self.judge_key(path, &key)?;
+        // Judged once for all the times it comes: no decision about what stands behind it.
+        self.tally.undo(mark);
         self.paths.get_mut(path).key_out = match &new {
             Some(new) => KeyOut::New(new.clone()),
             None => KeyOut::Same,

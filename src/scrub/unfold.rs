@@ -91,10 +91,13 @@ pub(super) fn is_form(query: &str) -> bool {
     })
 }
 
+/// Where runs stand in a text: seldom more than a few.
+pub(super) type Runs = smallvec::SmallVec<[std::ops::Range<usize>; 4]>;
+
 /// Maximal runs of hex digits that are long enough to be text, of even length.
-pub(super) fn hex_runs(text: &str) -> Vec<std::ops::Range<usize>> {
+pub(super) fn hex_runs(text: &str) -> Runs {
     let bytes = text.as_bytes();
-    let mut runs = Vec::new();
+    let mut runs = Runs::new();
     let mut from = 0;
     while let Some((start, end)) = run(bytes, from, MIN_HEX, |b| b.is_ascii_hexdigit()) {
         runs.push(start + (end - start) % 2..end);
@@ -125,15 +128,8 @@ pub(super) enum Opened {
 /// what streams may unpack to, over all of them, and is reduced.
 pub(super) fn base64_text(text: &str, left: &mut usize) -> Opened {
     // The first groups tell nearly all that is not text apart, before anything is allocated.
-    let Some(head) = head_of(text.as_bytes()) else {
+    let Some(coding) = text.as_bytes().first_chunk().and_then(opens) else {
         return Opened::No;
-    };
-    let coding = match &head[..] {
-        [0x1f, 0x8b, 8, ..] => Some(Coding::Gzip),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Coding::Zstd),
-        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Some(Coding::Deflate),
-        _ if head.iter().all(|b| printable(*b)) => None,
-        _ => return Opened::No,
     };
     let mut bytes = Vec::new();
     let flavour = match base64::decode(text.as_bytes(), Options::default(), &mut bytes) {
@@ -247,9 +243,66 @@ static VALUES: [u8; 256] = {
     table
 };
 
+/// What base64 that begins like this may hold: a compressed stream, or text (`Some(None)`).
+fn opens(start: &[u8; MIN_BASE64]) -> Option<Option<Coding>> {
+    // Two bytes are enough to tell most ids.
+    let [a, b, c, ..] = start.map(|b| VALUES.get(usize::from(b)).copied().unwrap_or(64));
+    let (first, second) = (a << 2 | b >> 4, b << 4 | c >> 2);
+    let text = printable(first) && matches!(first, ..0x80 | 0xc2..0xf5);
+    let follows = (first < 0x80) != matches!(second, 0x80..0xc0);
+    let stream = matches!((first, second), (0x1f, 0x8b) | (0x28, 0xb5) | (0x78, _));
+    if (a | b | c) >= 64 || !(text && follows || stream) {
+        return None;
+    }
+    let head = head_of(start)?;
+    match &head[..] {
+        [0x1f, 0x8b, 8, ..] => return Some(Some(Coding::Gzip)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => return Some(Some(Coding::Zstd)),
+        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => return Some(Some(Coding::Deflate)),
+        _ if !head.iter().all(|b| printable(*b)) => return None,
+        _ => {}
+    }
+    match std::str::from_utf8(&head) {
+        Ok(_) => Some(None),
+        // A character may go on behind the head.
+        Err(error) => error.error_len().is_none().then_some(None),
+    }
+}
+
+/// Whether a text, read from its end, may be base64.
+pub(super) fn opens_reversed(text: &str) -> bool {
+    text.as_bytes()
+        .last_chunk::<MIN_BASE64>()
+        .is_some_and(|end| {
+            let mut start = *end;
+            start.reverse();
+            opens(&start).is_some()
+        })
+}
+
+/// Whether base64 that is broken over lines may begin like this.
+pub(super) fn opens_joined(text: &str) -> bool {
+    let mut start = [0; MIN_BASE64];
+    let mut bytes = text.bytes().filter(|b| !b.is_ascii_whitespace());
+    start
+        .iter_mut()
+        .all(|slot| bytes.next().map(|b| *slot = b).is_some())
+        && opens(&start).is_some()
+}
+
+/// Whether an id of hexadecimal digits (see [`crate::detect::form`]) may be text in some encoding.
+pub(super) fn may_unfold(id: &str) -> bool {
+    let tail = |at: usize| id.as_bytes().get(at..).and_then(|tail| tail.first_chunk());
+    run_starts(id).any(|at| tail(at).and_then(opens).is_some())
+        || opens_reversed(id)
+        || mixes_cases(id)
+        || hex_runs(id)
+            .into_iter()
+            .any(|run| id.get(run).and_then(hex_text).is_some())
+}
+
 /// The first nine bytes that base64 stands for.
-fn head_of(text: &[u8]) -> Option<[u8; 9]> {
-    let start: &[u8; 12] = text.first_chunk()?;
+fn head_of(start: &[u8; MIN_BASE64]) -> Option<[u8; 9]> {
     let mut head = [0; 9];
     for (group, out) in start.chunks_exact(4).zip(head.chunks_exact_mut(3)) {
         let mut bits = 0;
@@ -319,9 +372,9 @@ pub(super) fn is_base64(byte: u8) -> bool {
 }
 
 /// Maximal runs of base64 characters that are long enough.
-pub(super) fn base64_runs(text: &str) -> Vec<std::ops::Range<usize>> {
+pub(super) fn base64_runs(text: &str) -> Runs {
     let bytes = text.as_bytes();
-    let mut runs = Vec::new();
+    let mut runs = Runs::new();
     let mut from = 0;
     while let Some((start, end)) = run(bytes, from, MIN_RUN, is_base64) {
         runs.push(start..end);
@@ -348,18 +401,22 @@ pub(super) fn run_starts(run: &str) -> impl Iterator<Item = usize> {
 }
 
 pub(super) fn hex_text(text: &str) -> Option<String> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if !text.len().is_multiple_of(2) {
         return None;
     }
-    let mut bytes = Vec::with_capacity(text.len() / 2);
-    for pair in text.as_bytes().chunks_exact(2) {
-        let byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-        if !printable(byte) {
-            return None;
-        }
-        bytes.push(byte);
+    let bytes = || {
+        text.as_bytes().chunks_exact(2).map(|pair| {
+            let [high, low] = pair else { return None };
+            let nibble = |b: u8| char::from(b).to_digit(16);
+            let byte = u8::try_from(nibble(*high)? << 4 | nibble(*low)?).ok()?;
+            printable(byte).then_some(byte)
+        })
+    };
+    // Few hex digits stand for text, so that it is worth while to look before writing.
+    if bytes().any(|byte| byte.is_none()) {
+        return None;
     }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes().flatten().collect()).ok()
 }
 
 pub(super) fn to_hex(text: &str) -> String {
@@ -369,6 +426,7 @@ pub(super) fn to_hex(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::Strategy;
 
     #[test]
     fn queries_are_told_from_prose_and_base64() {
@@ -398,6 +456,52 @@ mod tests {
             Some("jane@example.com")
         );
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(4000))]
+        #[test]
+        fn what_opens_is_what_decodes_to_text(
+            text in proptest::prop_oneof![
+                "[0-9a-f]{12,40}", "[A-Za-z0-9+/]{12,40}", "(H4sI|eJ|KLUv)[A-Za-z0-9+/]{9,20}",
+                "[ -~éß漢🙂]{9,20}".prop_map(|plain| pack_base64(STANDARD, None, &plain)),
+            ]
+        ) {
+            let mut plain = Vec::new();
+            let whole = text.get(..text.len() / 4 * 4).unwrap_or("");
+            if lenient(whole, &mut plain).is_none() {
+                return Ok(());
+            }
+            let text = std::str::from_utf8(&plain).is_ok_and(|text| text.bytes().all(printable));
+            let opened = whole.as_bytes().first_chunk().and_then(opens);
+            // All that is text opens; what opens as no stream begins with text.
+            proptest::prop_assert!(!text || opened.is_some(), "{}", whole);
+            if opened == Some(None) {
+                let head = plain.get(..9).unwrap_or(&[]);
+                let begins = match std::str::from_utf8(head) {
+                    Ok(_) => true,
+                    Err(error) => error.error_len().is_none(),
+                };
+                proptest::prop_assert!(begins && head.iter().all(|b| printable(*b)), "{}", whole);
+            }
+        }
+
+        #[test]
+        fn ids_that_may_not_unfold_do_not(id in "([a-z]{1,6}[-_]){0,2}[0-9a-f]{25,40}|(61|62|20|40|2e|6f|30){13,20}") {
+            if !may_unfold(&id) {
+                let left = &mut (1 << 20);
+                for at in run_starts(&id).chain([0]) {
+                    let opened = base64_text(id.get(at..).unwrap_or(""), left);
+                    proptest::prop_assert!(matches!(opened, Opened::No), "{} {}", id, at);
+                }
+                proptest::prop_assert!(hex_text(&id).is_none());
+            }
+        }
+    }
+
+    const STANDARD: Flavour = Flavour {
+        alphabet: Alphabet::Standard,
+        padded: true,
+    };
 
     #[test]
     fn what_is_legible_may_be() {

@@ -160,6 +160,13 @@ impl SelectorSet {
         order(next)
     }
 
+    /// Every key that a selector names, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.states
+            .iter()
+            .flat_map(|state| state.keys.keys().map(|key| &**key))
+    }
+
     /// The states that one key leads to.
     pub fn by_key(&self, id: StateId) -> impl Iterator<Item = StateId> {
         let keys = self.state(&id).map(|state| state.keys.values().copied());

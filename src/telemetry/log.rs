@@ -151,6 +151,32 @@ pub fn request_done(vendor: &str, endpoint: &str, status: u16, events: (u32, u32
     );
 }
 
+/// The shadow policy would have decided otherwise about this many values of a request.
+pub fn shadow_differs(vendor: &str, endpoint: &str, differences: u32) {
+    tracing::debug!(vendor, endpoint, differences, "the shadow policy differs");
+}
+
+/// The data map of earlier runs cannot be read.
+pub fn inventory_unreadable(reason: &str) {
+    tracing::warn!(
+        reason,
+        "the data map is kept in memory only, until a restart finds it readable"
+    );
+}
+
+/// The data map cannot be written. Said once until it can be again.
+pub fn inventory_unwritable(reason: &str) {
+    tracing::warn!(
+        reason,
+        "the data map cannot be written; it goes on in memory"
+    );
+}
+
+/// The data map can be written again.
+pub fn inventory_written() {
+    tracing::info!("the data map is written again");
+}
+
 /// No more connections are taken.
 pub fn drain_started(deadline: Duration) {
     tracing::info!(deadline_s = deadline.as_secs_f64(), "draining");

@@ -15,9 +15,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::shadow::Shadowed;
 use crate::catalog::Vendor;
 use crate::codec::{DecodeError, DecodeErrorKind};
-use crate::scrub::Report;
+use crate::scrub::{Differences, Report};
 
 type Labels = Vec<(&'static str, String)>;
 type Counters = Family<Labels, Counter, fn() -> Counter>;
@@ -112,6 +113,8 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Connections' tasks that panicked.
     pub panics: Counter,
+    /// What the shadow policy would have done otherwise.
+    pub shadow: Arc<Differences>,
     /// The time of the last good load, in seconds of the Unix epoch.
     pub config_loaded: Gauge<f64, AtomicU64>,
 }
@@ -170,6 +173,7 @@ impl Metrics {
             tunnel_in: Counter::default(),
             connections: Gauge::default(),
             panics: Counter::default(),
+            shadow: Arc::default(),
             config_loaded: Gauge::default(),
             registry: Registry::default(),
         };
@@ -251,6 +255,7 @@ impl Metrics {
             Unit::Seconds,
             metrics.config_loaded.clone(),
         );
+        registry.register_collector(Box::new(Shadowed(Arc::clone(&metrics.shadow))));
         registry.register(
             "build",
             "The program",

@@ -5,10 +5,12 @@
 
 mod log;
 mod metrics;
+mod shadow;
 
 pub use log::{
     LogFormat, accept_failed, ca_too_narrow, drain_ended, drain_started, epoch_began, epoch_failed,
-    init, listening, no_roots, panicked, reload_failed, reload_needs_restart, reloaded,
-    request_done, started, tls_handshake_failed,
+    init, inventory_unreadable, inventory_unwritable, inventory_written, listening, no_roots,
+    panicked, reload_failed, reload_needs_restart, reloaded, request_done, shadow_differs, started,
+    tls_handshake_failed,
 };
 pub use metrics::{EndpointMetrics, Entry, Metrics, Outcome, VendorMetrics};

@@ -38,6 +38,10 @@ const NOUNS: &[&str] = &[
 
 /// Whether a decoded path segment holds an identifier by its own looks.
 pub(super) fn in_segment(segment: &str) -> bool {
+    !are_plain_words(segment) && segment_identifies(segment)
+}
+
+fn segment_identifies(segment: &str) -> bool {
     if segment.contains(['@', '=', '&', '?', '%']) || segment.starts_with('~') {
         return true;
     }
@@ -56,6 +60,20 @@ pub(super) fn in_segment(segment: &str) -> bool {
     }
     noun_with_number(segment) || digits_identify(segment) || tokens(segment).any(is_odd_token)
 }
+
+/// Short words of lower-case letters with dashes or underscores between, at least one letter no hex
+/// digit: what most segments and parameters are, told without a closer look.
+fn are_plain_words(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() < SHORT
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_lowercase() || matches!(b, b'-' | b'_'))
+        && bytes.iter().any(|b| matches!(b, b'g'..=b'z'))
+}
+
+/// Longer runs of letters may be tokens.
+const SHORT: usize = 20;
 
 /// A file of the program itself, perhaps with line and column as in stack traces
 /// (`main.8f3a2b1c.js:12:345`): builds are told by the hash in its name.
@@ -84,6 +102,10 @@ fn is_code_file(segment: &str) -> bool {
 
 /// Whether a decoded value (of a parameter that stays, of a device) holds an identifier.
 pub(super) fn in_value(value: &str) -> bool {
+    !are_plain_words(value) && value_identifies(value)
+}
+
+fn value_identifies(value: &str) -> bool {
     if value.len() > 200 || value.contains(['@', '=', '&', '?', ';', '%']) {
         return true;
     }
@@ -282,6 +304,16 @@ mod tests {
             "Black Friday",
         ] {
             assert!(!in_value(word), "{word}");
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(4000))]
+        #[test]
+        fn plain_words_are_what_a_closer_look_says(text in "[a-z_-]{0,24}|(user|id|[a-f]{1,4}|[g-z]{1,3}|-|_){0,6}") {
+            if are_plain_words(&text) {
+                proptest::prop_assert!(!segment_identifies(&text) && !value_identifies(&text), "{}", text);
+            }
         }
     }
 }

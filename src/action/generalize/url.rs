@@ -5,6 +5,8 @@
 //! re-encoded; what is judged is decoded first. Takes absolute and relative references, bare hosts
 //! and app schemes; what is none of them stays only when it is one plain word.
 
+use std::borrow::Cow;
+
 use super::identifier::{in_segment, in_value, is_year};
 use super::{UrlRule, routes};
 use crate::action::{Effect, Value};
@@ -34,13 +36,21 @@ pub(super) fn apply(rule: &UrlRule, value: Value<'_>, out: &mut String) -> Effec
         return Effect::Remove;
     };
     let text = text.trim();
-    let odd = |c: char| c.is_control() || c == '\\' || c == '\u{feff}';
-    if text.is_empty() || text.contains(odd) {
+    if text.is_empty() || has_odd(text) {
         return Effect::Remove;
     }
     match reference(rule, text, out) {
         Some(()) if !out.is_empty() => Effect::Text,
         _ => Effect::Remove,
+    }
+}
+
+/// Whether a text holds what no URL does: control characters, backslashes, byte order marks.
+fn has_odd(text: &str) -> bool {
+    let odd = |c: char| c.is_control() || c == '\\' || c == '\u{feff}';
+    match text.is_ascii() {
+        true => text.bytes().any(|b| b < b' ' || b == 0x7f || b == b'\\'),
+        false => text.contains(odd),
     }
 }
 
@@ -176,7 +186,7 @@ fn judge(segment: &str, before: Before) -> (bool, Before) {
     if segment.contains(['/', ';', '#']) {
         return (true, Before::Other);
     }
-    let lower = segment.to_lowercase();
+    let lower = lowered(segment);
     let stem = lower.split('.').next().unwrap_or_default();
     let is_route = routes::is_route(stem);
     let is_collection = routes::is_collection(stem);
@@ -206,6 +216,16 @@ fn judge(segment: &str, before: Before) -> (bool, Before) {
     (in_segment(segment), next)
 }
 
+/// The text in lower case: most segments are already.
+fn lowered(text: &str) -> Cow<'_, str> {
+    let same = |b: u8| b.is_ascii() && !b.is_ascii_uppercase();
+    if text.bytes().all(same) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.to_lowercase())
+    }
+}
+
 /// Writes the listed parameters, copied; a value that identifies takes its parameter along.
 fn write_query(rule: &UrlRule, query: &str, out: &mut String) {
     let mut lead = '?';
@@ -220,12 +240,13 @@ fn write_query(rule: &UrlRule, query: &str, out: &mut String) {
 }
 
 fn parameter_stays(rule: &UrlRule, name: &str, value: &str) -> bool {
-    let (Some(name), Some(value)) = (unfold(name), unfold(value)) else {
+    let Some(name) = unfold(name) else {
         return false;
     };
-    let listed = rule.query.iter().any(|glob| glob_match(glob, &name));
     // A name that a glob lets through can carry an identifier as well (`utm_jane@example.com`).
-    listed && !in_value(&name) && !in_value(&value)
+    rule.query.iter().any(|glob| glob_match(glob, &name))
+        && !in_value(&name)
+        && unfold(value).is_some_and(|value| !in_value(&value))
 }
 
 /// Writes a fragment that is a place on the page or a client-side path, and nothing else.
@@ -246,8 +267,8 @@ fn write_fragment(fragment: &str, out: &mut String) {
 }
 
 /// Takes percent-encoding off until nothing changes; `None` when it cannot be read or goes too deep.
-fn unfold(text: &str) -> Option<std::borrow::Cow<'_, str>> {
-    if !text.contains(['%', '+']) {
+fn unfold(text: &str) -> Option<Cow<'_, str>> {
+    if memchr::memchr2(b'%', b'+', text.as_bytes()).is_none() {
         return Some(text.into());
     }
     let mut now = text.to_owned();
@@ -282,9 +303,10 @@ fn is_host(text: &str) -> bool {
     }
     let (name, port) = text.split_once(':').unwrap_or((text, "0"));
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let usual = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     !name.is_empty()
         && name.len() <= 253
-        && name.chars().all(plain)
+        && (name.bytes().all(usual) || name.chars().all(plain))
         && (port.is_empty() || is_port(port))
 }
 
