@@ -4,6 +4,7 @@
 //! policy and catalog files.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// How bad it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
@@ -68,6 +69,8 @@ pub struct Diagnostics {
     pub source: String,
     /// The findings in the order of their places.
     pub items: Vec<Diagnostic>,
+    /// Where the lines start, once somebody asked.
+    lines: OnceLock<Vec<usize>>,
 }
 
 impl Diagnostics {
@@ -78,6 +81,7 @@ impl Diagnostics {
             file: file.into(),
             source: source.into(),
             items: Vec::new(),
+            lines: OnceLock::new(),
         }
     }
 
@@ -95,9 +99,17 @@ impl Diagnostics {
     /// Line and column, both from 1, of a byte offset. Columns count characters.
     #[must_use]
     pub fn position(&self, offset: usize) -> (usize, usize) {
-        let before = self.source.get(..offset).unwrap_or(&self.source);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        let lines = self.lines.get_or_init(|| {
+            let ends = self.source.bytes().enumerate();
+            let starts = ends
+                .filter(|(_, byte)| *byte == b'\n')
+                .map(|(at, _)| at + 1);
+            std::iter::once(0).chain(starts).collect()
+        });
+        let line = lines.partition_point(|start| *start <= offset);
+        let start = lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let before = self.source.get(start..offset);
+        let column = before.map_or(0, |text| text.chars().count()) + 1;
         (line, column)
     }
 }

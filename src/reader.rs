@@ -24,10 +24,15 @@ use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
+mod mend;
 mod settle;
+mod value;
 mod words;
 
+pub use mend::Mended;
+
 pub use settle::{settle, verdict};
+pub use value::Value;
 pub use words::{did_you_mean, nearest, show};
 
 use settle::{MISSING, SYNTAX, syntax_message, without_echoes};
@@ -88,6 +93,7 @@ pub struct Table<'d> {
     span: Range<usize>,
     asked: RefCell<Vec<&'static str>>,
     open: Cell<bool>,
+    known: Cell<&'static [&'static str]>,
 }
 
 impl<'d> Table<'d> {
@@ -97,7 +103,16 @@ impl<'d> Table<'d> {
             span,
             asked: RefCell::new(Vec::new()),
             open: Cell::new(false),
+            known: Cell::new(&[]),
         }
+    }
+
+    /// Says all keys that the table may have, before it is read: what stands under a misspelt one is
+    /// then read as if it stood under the one that was meant, so that its mistakes are told with it.
+    #[must_use]
+    pub fn knows(self, keys: &'static [&'static str]) -> Self {
+        self.known.set(keys);
+        self
     }
 
     /// Where the table stands: its header, or its braces.
@@ -116,12 +131,23 @@ impl<'d> Table<'d> {
     #[must_use]
     pub fn value(&self, key: &'static str) -> Option<Value<'d>> {
         self.asked.borrow_mut().push(key);
-        let value = self.inner.get(key)?;
+        let value = self.inner.get(key).or_else(|| self.misspelt(key))?;
         Some(Value {
             name: key,
             inner: value.get_ref(),
             span: value.span(),
         })
+    }
+
+    fn misspelt(&self, key: &str) -> Option<&'d toml::Spanned<DeValue<'d>>> {
+        let known = self.known.get();
+        let meant = |word: &str| {
+            !known.contains(&word) && nearest(word, known.iter().copied()) == Some(key)
+        };
+        let mut entries = self.inner.iter().filter(|_| !known.is_empty());
+        entries
+            .find(|(word, _)| meant(word.get_ref()))
+            .map(|(_, value)| value)
     }
 
     /// The value of a key that must be there.
@@ -269,223 +295,14 @@ impl<'d> Table<'d> {
     }
 }
 
-/// A value, with the key it stands under.
-#[derive(Clone)]
-pub struct Value<'d> {
-    name: &'d str,
-    inner: &'d DeValue<'d>,
-    span: Range<usize>,
-}
-
-impl<'d> Value<'d> {
-    /// Where it stands.
-    #[must_use]
-    pub fn span(&self) -> Range<usize> {
-        self.span.clone()
-    }
-
-    /// The key it stands under.
-    #[must_use]
-    pub fn name(&self) -> &'d str {
-        self.name
-    }
-
-    /// Its type for people: `a string`.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self.inner {
-            DeValue::String(_) => "a string",
-            DeValue::Integer(_) => "an integer",
-            DeValue::Float(_) => "a float",
-            DeValue::Boolean(_) => "a boolean",
-            DeValue::Datetime(_) => "a date",
-            DeValue::Array(_) => "a list",
-            DeValue::Table(_) => "a table",
-        }
-    }
-
-    /// The text, if it is a string; reports nothing.
-    #[must_use]
-    pub fn as_str(&self) -> Option<&'d str> {
-        self.inner.as_str()
-    }
-
-    /// Whether it is a table; reports nothing.
-    #[must_use]
-    pub fn is_table(&self) -> bool {
-        self.inner.is_table()
-    }
-
-    /// Reports that something else was expected here.
-    pub fn expected(&self, what: &str, d: &mut Diagnostics) {
-        d.push(Diagnostic::error(
-            "wrong-type",
-            format!(
-                "`{}`: expected {what}, found {}",
-                show(self.name),
-                self.kind()
-            ),
-            self.span(),
-        ));
-    }
-
-    /// A string.
-    pub fn str(&self, d: &mut Diagnostics) -> Option<Spanned<&'d str>> {
-        if let Some(text) = self.inner.as_str() {
-            return Some(self.spanned(text));
-        }
-        self.expected("a string", d);
-        None
-    }
-
-    /// An integer.
-    pub fn int(&self, d: &mut Diagnostics) -> Option<Spanned<i64>> {
-        let Some(int) = self.inner.as_integer() else {
-            self.expected("an integer", d);
-            return None;
-        };
-        if let Ok(int) = i64::from_str_radix(int.as_str(), int.radix()) {
-            return Some(self.spanned(int));
-        }
-        d.push(Diagnostic::error(
-            "out-of-range",
-            format!("`{}`: the integer is too large", show(self.name)),
-            self.span(),
-        ));
-        None
-    }
-
-    /// A number, with or without a fraction.
-    pub fn float(&self, d: &mut Diagnostics) -> Option<Spanned<f64>> {
-        if let Some(float) = self.inner.as_float().and_then(|f| f.as_str().parse().ok()) {
-            return Some(self.spanned(float));
-        }
-        if let Some(int) = self.inner.as_integer() {
-            let int = i64::from_str_radix(int.as_str(), int.radix()).ok();
-            if let Some(int) = int.and_then(|i| i32::try_from(i).ok()) {
-                return Some(self.spanned(f64::from(int)));
-            }
-        }
-        self.expected("a number", d);
-        None
-    }
-
-    /// A boolean.
-    pub fn bool(&self, d: &mut Diagnostics) -> Option<Spanned<bool>> {
-        if let Some(bool) = self.inner.as_bool() {
-            return Some(self.spanned(bool));
-        }
-        self.expected("`true` or `false`", d);
-        None
-    }
-
-    /// A string or a list of strings. Elements of another type are reported and left out.
-    pub fn str_list(&self, d: &mut Diagnostics) -> Vec<Spanned<&'d str>> {
-        if let Some(text) = self.inner.as_str() {
-            return vec![self.spanned(text)];
-        }
-        let Some(array) = self.inner.as_array() else {
-            self.expected("a string or a list of strings", d);
-            return Vec::new();
-        };
-        array
-            .iter()
-            .filter_map(|element| self.element(element).str(d))
-            .collect()
-    }
-
-    /// A list of anything.
-    pub fn list(&self, d: &mut Diagnostics) -> Vec<Value<'d>> {
-        if let Some(array) = self.inner.as_array() {
-            return array.iter().map(|element| self.element(element)).collect();
-        }
-        self.expected("a list", d);
-        Vec::new()
-    }
-
-    /// A table.
-    pub fn table(&self, d: &mut Diagnostics) -> Option<Table<'d>> {
-        if let Some(table) = self.inner.as_table() {
-            return Some(Table::new(table, self.span()));
-        }
-        self.expected("a table", d);
-        None
-    }
-
-    /// An array of tables. Elements of another type are reported and left out.
-    pub fn tables(&self, d: &mut Diagnostics) -> Vec<Table<'d>> {
-        let Some(array) = self.inner.as_array() else {
-            d.push(
-                Diagnostic::error(
-                    "wrong-type",
-                    format!(
-                        "`{}`: expected a list of tables, found {}",
-                        show(self.name),
-                        self.kind()
-                    ),
-                    self.span(),
-                )
-                .help(format!(
-                    "write each one under its own `[[{}]]`",
-                    show(self.name)
-                )),
-            );
-            return Vec::new();
-        };
-        array
-            .iter()
-            .filter_map(|element| self.element(element).table(d))
-            .collect()
-    }
-
-    /// One of the words listed.
-    pub fn choice<T: Copy>(&self, options: &[(&'static str, T)], d: &mut Diagnostics) -> Option<T> {
-        let text = self.str(d)?;
-        if let Some((_, value)) = options.iter().find(|(word, _)| *word == text.value) {
-            return Some(*value);
-        }
-        d.push(
-            Diagnostic::error(
-                "unknown-value",
-                format!(
-                    "`{}`: unknown value `{}`",
-                    show(self.name),
-                    show(text.value)
-                ),
-                self.span(),
-            )
-            .help(did_you_mean(
-                text.value,
-                options.iter().map(|(word, _)| *word),
-                "expected one of",
-            )),
-        );
-        None
-    }
-
-    fn spanned<T>(&self, value: T) -> Spanned<T> {
-        Spanned {
-            value,
-            span: self.span(),
-        }
-    }
-
-    fn element(&self, element: &'d toml::Spanned<DeValue<'d>>) -> Value<'d> {
-        Value {
-            name: self.name,
-            inner: element.get_ref(),
-            span: element.span(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn read(text: &str) -> Vec<String> {
-        let (document, mut d) = Document::parse("x.toml", text);
+        let mended = Mended::of(text);
+        let (document, mut d) = mended.document("x.toml");
         let t = document.root();
         t.required_str("name", &mut d);
         t.int("count", &mut d);
@@ -512,9 +329,9 @@ mod tests {
         let want = [
             "x.toml:1:1: error[missing-key]: `name` is missing",
             "x.toml:1:1: error[unknown-key]: unknown key `nmae`; help: did you mean `name`?",
-            "x.toml:2:9: error[wrong-type]: `count`: expected an integer, found a string",
-            "x.toml:3:6: error[wrong-type]: `on`: expected `true` or `false`, found an integer",
-            "x.toml:4:15: error[wrong-type]: `words`: expected a string, found an integer",
+            "x.toml:2:9: error[wrong-type]: `count`: expected an integer, found a string; help: write `1`",
+            "x.toml:3:6: error[wrong-type]: `on`: expected `true` or `false`, found an integer; help: write `false`",
+            "x.toml:4:15: error[wrong-type]: `words`: expected a string, found an integer; help: write `\"7\"`",
             "x.toml:5:8: error[unknown-value]: `mode`: unknown value `kep`; help: did you mean `keep`?",
             "x.toml:7:1: error[missing-key]: `x` is missing",
             "x.toml:8:1: error[unknown-key]: unknown key `y`; help: did you mean `x`?",
@@ -528,7 +345,7 @@ mod tests {
     fn syntax_errors_come_together_and_hide_what_follows_from_them() {
         let found = read("name = \ncount = = 2\nname = \"x\"\nmodes = \"keep\"\n");
         let want = [
-            "x.toml:1:8: error[syntax]: string values must be quoted, expected literal string",
+            "x.toml:1:8: error[syntax]: string values must be quoted, expected literal string; help: write a value: `name = \"…\"`",
             "x.toml:2:9: error[syntax]: extra `=`",
             "x.toml:3:1: error[syntax]: duplicate key",
             "x.toml:4:1: error[unknown-key]: unknown key `modes`; help: did you mean `mode`?",
@@ -541,16 +358,17 @@ mod tests {
         let text = "words = [\"a\", \"b\"\nname = \"x\"\n[inner]\nx = \"y\"\n";
         assert_eq!(
             read(text),
-            [
-                "x.toml:2:1: error[syntax]: missing comma between array elements, expected `,`; help: a bracket before this line is not closed"
-            ]
+            ["x.toml:1:9: error[syntax]: this `[` is not closed; help: write `]` at the end"]
         );
         let text = "nmae = 1\n[inner\nz = 1\n[[rule]]\nnaem = 1\n";
         assert_eq!(
             read(text),
             [
+                "x.toml:1:1: error[missing-key]: `name` is missing",
                 "x.toml:1:1: error[unknown-key]: unknown key `nmae`; help: did you mean `name`?",
                 "x.toml:2:7: error[syntax]: unclosed table, expected `]`",
+                "x.toml:4:1: error[missing-key]: `name` is missing",
+                "x.toml:5:1: error[unknown-key]: unknown key `naem`; help: did you mean `name`?",
             ]
         );
     }

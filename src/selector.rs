@@ -3,7 +3,14 @@
 //! A selector is a list of steps over the keys that lead to a leaf. It knows nothing of JSON; a path
 //! is a sequence of [`Segment`]s, whatever the document was. `$query.x`, `$header.x` and `$client.ip`
 //! are ordinary keys whose first segment begins with `$`. A key that holds a dot, a bracket or a star
-//! is written in brackets and quotes: `properties["a.b"]`; stars between the quotes: `["a."*]`.
+//! is written in brackets and quotes: `properties["a.b"]`; stars between the quotes: `["a."*]`. The
+//! engine asks many selectors at once, as a [`SelectorSet`].
+
+mod globs;
+mod set;
+
+pub use globs::{GlobId, Globs};
+pub use set::{Active, SelectorSet, SetBuilder, StateId};
 
 /// One step of a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,7 +22,7 @@ pub enum Segment<'a> {
 }
 
 /// One step of a selector.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Step {
     /// A member with exactly this key.
     Key(Box<str>),
@@ -30,7 +37,7 @@ pub enum Step {
 }
 
 /// A parsed selector.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Selector {
     steps: Box<[Step]>,
 }
@@ -147,9 +154,9 @@ impl Selector {
         &self.steps
     }
 
-    /// The positions reached from `positions` by one more segment: the engine walks selectors as an
-    /// automaton, a bit per position. Bit `steps().len()` means "matched". Start with
-    /// [`Selector::start`].
+    /// The positions reached from `positions` by one more segment, a bit per position: for few
+    /// selectors; many are walked as a [`SelectorSet`]. Bit `steps().len()` means "matched". Start
+    /// with [`Selector::start`].
     #[must_use]
     pub fn advance(&self, positions: u64, segment: Segment<'_>) -> u64 {
         let mut next = 0;

@@ -265,3 +265,29 @@ fn a_new_epoch_holds_from_the_next_request_on_whatever_a_thread_has_learned() {
     s.use_key(&SecretKey::new([7; 32]), 1);
     assert_eq!(before, ids(&s));
 }
+
+#[test]
+fn the_policys_own_word_comes_before_what_is_known_of_a_kind_of_events() {
+    let body =
+        r#"{"type":"group","messageId":"m1","groupId":"g1","traits":{"company":"Quixworth"}}"#;
+    let request = Request {
+        vendor: "segment",
+        path: "/v1/g",
+        ..track(body)
+    };
+    let rules = "[[rule]]\ncategory = [\"user.workplace\"]\naction = { replace = \"work\" }\n\
+        [[rule]]\ncategory = [\"user.biometric\"]\naction = { replace = \"own\" }\n";
+    let company = |policy: &str| leaves(&scrubber(policy), &request)["traits"]["company"].clone();
+    assert_eq!(company(&keep_but(rules)), "work");
+    let own = "[[classify]]\nfield = \"traits.company\"\ncategory = \"user.biometric\"\n";
+    assert_eq!(company(&keep_but(&format!("{own}{rules}"))), "own");
+}
+
+#[test]
+fn a_rule_for_everything_leaves_spans_to_the_rules_for_their_category() {
+    let rules = "[[rule]]\naction = \"keep\"\n\
+        [[rule]]\ncategory = [\"user.contact.email\"]\naction = \"drop\"\n";
+    let s = scrubber(&keep_but(rules));
+    let left = left(&s, "u1", r#""note":"write to jane@example.com""#);
+    assert_eq!(left["properties"]["note"], "write to [email]");
+}

@@ -19,10 +19,11 @@ mod support;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value};
-use support::{Outcome, scrubber, send, track};
+use support::{Outcome, scrubber, send_with, track};
 use tamis::action::Action;
 use tamis::category::DataCategory;
 use tamis::policy::{CompiledPolicy, Rule, Unlisted};
+use tamis::scrub::Scratch;
 use tamis::selector::{Segment, Selector, Step, glob_match};
 
 /// A path, outermost first; `None` is an array's element.
@@ -210,7 +211,8 @@ fn naive(policy: &CompiledPolicy, events: &[Value], gpc: bool) -> Value {
     }
 }
 
-const KEYS: [&str; 5] = ["qa", "qb", "qc", "qd", "qe"];
+const KEYS: [&str; 7] = ["qa", "qb", "qc", "qd", "qe", "qab", "xqcb"];
+const EVENTS: [&str; 4] = ["Ev One", "Ev Two", "Ev Three", "Other"];
 
 fn leaf() -> impl Strategy<Value = Value> {
     prop_oneof![
@@ -238,7 +240,7 @@ fn tree() -> impl Strategy<Value = Value> {
 
 fn event() -> impl Strategy<Value = Value> {
     (
-        prop::sample::select(vec!["Ev One", "Ev Two", "Other"]),
+        prop::sample::select(&EVENTS[..]),
         prop::collection::btree_map(prop::sample::select(&KEYS[..]), tree(), 0..5),
     )
         .prop_map(|(name, members)| {
@@ -255,7 +257,8 @@ fn selector() -> impl Strategy<Value = String> {
         3 => prop::sample::select(&KEYS[..]).prop_map(|k| format!(".{k}")),
         1 => Just(".*".to_owned()),
         1 => Just(".**".to_owned()),
-        1 => Just(".q*".to_owned()),
+        1 => prop::sample::select(vec![".q*", ".*a", ".q*b", ".*q*", ".q*c*", ".*"])
+            .prop_map(str::to_owned),
         1 => Just("[]".to_owned()),
     ];
     (prop::bool::weighted(0.7), prop::collection::vec(step, 1..4)).prop_map(|(rooted, steps)| {
@@ -278,11 +281,18 @@ const CATEGORIES: [&str; 5] = [
     "user.sensor",
 ];
 
+fn events() -> impl Strategy<Value = Vec<&'static str>> {
+    let globs = vec![
+        "Ev *", "Ev One", "Ev Two", "Other", "Nowhere", "E*e", "*O*", "* T*", "Ev T*o", "*",
+    ];
+    prop::collection::vec(prop::sample::select(globs), 1..4)
+}
+
 fn rule() -> impl Strategy<Value = String> {
     (
         prop::option::weighted(0.5, prop::sample::select(&CATEGORIES[..])),
         prop::option::weighted(0.6, prop::collection::vec(selector(), 1..3)),
-        prop::option::weighted(0.3, prop::sample::select(vec!["Ev *", "Ev One", "*"])),
+        prop::option::weighted(0.3, events()),
         prop::option::weighted(0.3, any::<bool>()),
         prop::sample::select(vec![
             "\"keep\"",
@@ -294,7 +304,7 @@ fn rule() -> impl Strategy<Value = String> {
             "\"drop_event\"",
         ]),
     )
-        .prop_map(|(category, fields, event, gpc, action)| {
+        .prop_map(|(category, fields, events, gpc, action)| {
             let mut text = format!("[[rule]]\naction = {action}\n");
             if let Some(category) = category {
                 text += &format!("category = [\"{category}\"]\n");
@@ -302,8 +312,8 @@ fn rule() -> impl Strategy<Value = String> {
             if let Some(fields) = fields {
                 text += &format!("field = {fields:?}\n");
             }
-            if let Some(event) = event {
-                text += &format!("event = [\"{event}\"]\n");
+            if let Some(events) = events {
+                text += &format!("event = {events:?}\n");
             }
             if let Some(gpc) = gpc {
                 text += &format!("when = {{ gpc = {gpc} }}\n");
@@ -312,22 +322,81 @@ fn rule() -> impl Strategy<Value = String> {
         })
 }
 
-fn policy() -> impl Strategy<Value = String> {
+fn policy(rules: impl Strategy<Value = Vec<String>>) -> impl Strategy<Value = String> {
     let classify = (selector(), prop::sample::select(&CATEGORIES[..]))
         .prop_map(|(s, c)| format!("[[classify]]\nfield = [{s:?}]\ncategory = \"{c}\"\n"));
-    (
-        any::<bool>(),
-        prop::collection::vec(classify, 0..4),
-        prop::collection::vec(rule(), 0..8),
-    )
-        .prop_map(|(keep, classify, rules)| {
+    (any::<bool>(), prop::collection::vec(classify, 0..4), rules).prop_map(
+        |(keep, classify, rules)| {
             let unlisted = if keep { "keep" } else { "drop" };
             format!(
                 "version = 1\nname = \"p\"\nunlisted = \"{unlisted}\"\n{}{}",
                 classify.concat(),
                 rules.concat()
             )
-        })
+        },
+    )
+}
+
+/// Hundreds of rules of which few decide much by themselves, so that those further down are heard.
+fn crowd() -> impl Strategy<Value = Vec<String>> {
+    let narrow = (
+        prop::option::weighted(0.7, prop::sample::select(&CATEGORIES[..])),
+        prop::collection::vec(selector(), 1..4),
+        prop::option::weighted(0.7, events()),
+        any::<bool>(),
+        prop::sample::select(vec![
+            "\"keep\"",
+            "\"drop\"",
+            "\"null\"",
+            "{ replace = \"w\" }",
+        ]),
+        prop::bool::weighted(0.2),
+    )
+        .prop_map(|(category, fields, events, gpc, action, open)| {
+            let mut text = format!("[[rule]]\naction = {action}\nwhen = {{ gpc = {gpc} }}\n");
+            if let Some(category) = category {
+                text += &format!("category = [\"{category}\"]\n");
+            }
+            if !open || category.is_none() {
+                text += &format!("field = {fields:?}\n");
+            }
+            if let Some(events) = events {
+                text += &format!("event = {events:?}\n");
+            }
+            text
+        });
+    prop::collection::vec(narrow, 60..400)
+}
+
+type Batch = (Vec<Value>, bool);
+
+fn batches() -> impl Strategy<Value = Vec<Batch>> {
+    let batch = (prop::collection::vec(event(), 1..4), any::<bool>());
+    prop::collection::vec(batch, 1..4)
+}
+
+/// Sends all batches through one engine: what it learned from one body must not change the next.
+fn compare(text: &str, batches: &[Batch]) -> Result<(), TestCaseError> {
+    let Ok((compiled, _)) = CompiledPolicy::load("p.toml", text) else {
+        return Ok(());
+    };
+    let engine = scrubber(text);
+    let mut scratch = Scratch::new();
+    for (events, gpc) in batches.iter().chain(batches) {
+        let body = Value::from(events.clone()).to_string();
+        let mut request = track(&body);
+        if *gpc {
+            request.headers.push(("sec-gpc", "1"));
+        }
+        let got = match send_with(&engine, &request, &mut scratch) {
+            Outcome::Forward(clean) => serde_json::from_slice(clean.body()).unwrap(),
+            Outcome::Answer => Value::Null,
+            Outcome::Refuse(refusal) => panic!("{refusal:?}"),
+        };
+        let want = naive(&compiled, events, *gpc);
+        prop_assert_eq!(got, want, "{}\n{}", text, body);
+    }
+    Ok(())
 }
 
 proptest! {
@@ -335,27 +404,14 @@ proptest! {
 
     #[test]
     fn the_compiled_policy_is_the_language(
-        text in policy(),
-        batches in prop::collection::vec((prop::collection::vec(event(), 1..4), any::<bool>()), 1..4),
+        text in policy(prop::collection::vec(rule(), 0..8)),
+        batches in batches(),
     ) {
-        let Ok((compiled, _)) = CompiledPolicy::load("p.toml", &text) else {
-            return Ok(());
-        };
-        let engine = scrubber(&text);
-        // One engine for all: what it learned from one body must not change the next.
-        for (events, gpc) in &batches {
-            let body = Value::from(events.clone()).to_string();
-            let mut request = track(&body);
-            if *gpc {
-                request.headers.push(("sec-gpc", "1"));
-            }
-            let got = match send(&engine, &request) {
-                Outcome::Forward(clean) => serde_json::from_slice(clean.body()).unwrap(),
-                Outcome::Answer => Value::Null,
-                Outcome::Refuse(refusal) => panic!("{refusal:?}"),
-            };
-            let want = naive(&compiled, events, *gpc);
-            prop_assert_eq!(got, want, "{}\n{}", text, body);
-        }
+        compare(&text, &batches)?;
+    }
+
+    #[test]
+    fn hundreds_of_rules_are_the_language(text in policy(crowd()), batches in batches()) {
+        compare(&text, &batches)?;
     }
 }

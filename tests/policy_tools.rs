@@ -189,7 +189,11 @@ fn the_schemas_accept_what_is_shipped_and_refuse_slips() {
     for (schema, text) in &all {
         let value = as_json(text);
         let errors: Vec<String> = schema.iter_errors(&value).map(|e| e.to_string()).collect();
-        assert!(errors.is_empty(), "{errors:#?}\n{text}");
+        assert!(
+            errors.is_empty(),
+            "{errors:#?}\n{}",
+            text.lines().next().unwrap_or("")
+        );
     }
     for slip in [
         "version = 2",
@@ -205,6 +209,147 @@ fn the_schemas_accept_what_is_shipped_and_refuse_slips() {
     }
     assert!(!config.is_valid(&as_json("[[route]]\npath = \"/x\"")));
     assert!(!vendor.is_valid(&as_json("name = \"x\"")));
+    for slip in [
+        "polcy = \"default\"",
+        "[gateway]\nlisten_on = \"127.0.0.1:1\"",
+        "[limits]\nbody_limit = \"1 MiB\"",
+        "[limits]\nbody_timeout = \"soon\"",
+        "[forward]\nother_host = \"refuse\"",
+        "[[route]]\nvendor = \"mixpanel\"\nprefix = \"/m\"",
+    ] {
+        assert!(!config.is_valid(&as_json(slip)), "{slip}");
+    }
+    let catalog = |more: &str| {
+        let top = "name = \"acme\"\ntitle = \"Acme\"\nupstream = \"https://acme.example\"\n";
+        vendor.is_valid(&as_json(&format!("{top}{more}")))
+    };
+    assert!(catalog(
+        "[[endpoint]]\npaths = [\"/e\"]\nkind = \"collect\""
+    ));
+    for slip in [
+        "host = [\"acme.example\"]",
+        "[formats.json]\ntypes = [\"*\"]\nlayer = [\"json\"]",
+        "[[endpoint]]\npath = [\"/e\"]\nkind = \"collect\"",
+        "[[endpoint]]\npaths = [\"/e\"]\nkind = \"colect\"",
+        "[[endpoint]]\npaths = [\"/e\"]\nkind = \"collect\"\nanswers = [{ code = 200 }]",
+        "[defaults.colect]\nmethods = [\"POST\"]",
+        "[[kind]]\nwhen = { type = \"x\" }\nfield = {}",
+    ] {
+        assert!(!catalog(slip), "{slip}");
+    }
+}
+
+/// The keys that a reader knows at the place of a key that nobody knows, by its line.
+fn known_keys(state: &Path, config: &str) -> Vec<(u64, Vec<String>)> {
+    let file = state.join("keys.toml");
+    std::fs::write(&file, config).unwrap();
+    let args = ["check", "--json", "--config", file.to_str().unwrap()];
+    let found: serde_json::Value = serde_json::from_str(&says(state, &args, 1)).unwrap();
+    let findings = found["findings"].as_array().unwrap().iter();
+    findings
+        .filter(|f| f["code"] == "unknown-key")
+        .map(|f| {
+            let help = f["help"].as_str().unwrap().split('`');
+            let mut keys: Vec<String> = help.skip(1).step_by(2).map(str::to_owned).collect();
+            keys.sort();
+            (f["line"].as_u64().unwrap(), keys)
+        })
+        .collect()
+}
+
+#[test]
+fn the_schemas_know_the_keys_that_the_readers_know() {
+    const ODD: &str = "zzqqzzqqzzqqzz = 1";
+    let state = tempfile::tempdir().unwrap();
+    let vendors = state.path().join("vendors");
+    std::fs::create_dir(&vendors).unwrap();
+    // Each place in a schema, and a file with an unknown key there.
+    let config = [
+        ("", ODD.to_owned()),
+        ("/properties/gateway", format!("[gateway]\n{ODD}")),
+        (
+            "/properties/gateway/properties/tls",
+            format!("[gateway]\ntls = {{ {ODD} }}"),
+        ),
+        ("/properties/admin", format!("[admin]\n{ODD}")),
+        ("/properties/limits", format!("[limits]\n{ODD}")),
+        ("/properties/upstream", format!("[upstream]\n{ODD}")),
+        ("/properties/forward", format!("[forward]\n{ODD}")),
+        (
+            "/properties/forward/properties/ca",
+            format!("[forward]\nca = {{ {ODD} }}"),
+        ),
+        ("/properties/route/items", format!("[[route]]\n{ODD}")),
+    ];
+    let collect = "/properties/defaults/properties/collect";
+    let vendor = [
+        ("", ODD.to_owned()),
+        (
+            "/properties/formats/additionalProperties",
+            format!("[formats.f]\ntypes = [\"*\"]\nlayers = [\"json\"]\n{ODD}"),
+        ),
+        (
+            "/properties/params/additionalProperties",
+            format!("[params.p]\nlayers = [\"json\"]\n{ODD}"),
+        ),
+        (
+            "/properties/nodes/additionalProperties",
+            format!("[nodes.n]\nid = \"1\"\n{ODD}"),
+        ),
+        (
+            "/properties/unfold/items",
+            format!("[[unfold]]\nat = \"a\"\nlayers = [\"json\"]\n{ODD}"),
+        ),
+        (
+            "/properties/kind/items",
+            format!("[[kind]]\nwhen = {{ a = \"b\" }}\nfields = {{}}\n{ODD}"),
+        ),
+        (
+            "/properties/sdk/items",
+            format!("[[sdk]]\nname = \"a\"\nline = \"b\"\n{ODD}"),
+        ),
+        (
+            "/properties/pairs/items",
+            format!("[[pairs]]\nat = \"a\"\nkey = \"k\"\nvalue = \"v\"\n{ODD}"),
+        ),
+        (
+            "/properties/endpoint/items",
+            format!("[[endpoint]]\npaths = [\"/e\"]\nkind = \"collect\"\n{ODD}"),
+        ),
+        (
+            "/properties/endpoint/items/properties/locator",
+            format!("[[endpoint]]\npaths = [\"/e\"]\nkind = \"collect\"\nlocator = {{ {ODD} }}"),
+        ),
+        (collect, format!("[defaults.collect]\n{ODD}")),
+        (
+            "/properties/endpoint/items/properties/answers/items",
+            format!("[defaults.collect]\nanswers = [{{ {ODD} }}]"),
+        ),
+    ];
+    let cases = config.map(|case| ("config", case)).into_iter();
+    for (of, (place, text)) in cases.chain(vendor.map(|case| ("vendor", case))) {
+        let schema: serde_json::Value =
+            serde_json::from_str(&says(state.path(), &["schema", of], 0)).unwrap();
+        let text = if of == "vendor" {
+            let top = "name = \"acme\"\ntitle = \"Acme\"\nupstream = \"https://acme.example\"\n";
+            std::fs::write(vendors.join("acme.toml"), format!("{top}{text}")).unwrap();
+            format!("vendors_dir = {:?}", vendors.to_str().unwrap())
+        } else {
+            text
+        };
+        let known = known_keys(state.path(), &text);
+        let at = schema.pointer(place).unwrap();
+        let mut keys: Vec<String> = at["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect();
+        keys.sort();
+        assert_eq!(known.len(), 1, "{of} {place}: {known:?}");
+        assert_eq!(known[0].1, keys, "{of} {place}");
+        assert_eq!(at["additionalProperties"], false, "{of} {place}");
+    }
 }
 
 #[test]

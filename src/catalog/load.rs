@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::reader::{Document, Table, show, verdict};
+use crate::reader::{Mended, Table, show, verdict};
 
 use super::endpoint::{check_clashes, join, read_defaults, read_endpoint, warn_unused_defaults};
 use super::fields::{read_fields, read_kinds, with_below};
@@ -29,7 +29,8 @@ pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/vendors.r
 /// # Errors
 /// All findings, when one of them is an error.
 pub fn load(file: &str, text: &str) -> Result<(Vendor, Diagnostics), Diagnostics> {
-    let (document, mut d) = Document::parse(file, text);
+    let mended = Mended::of(text);
+    let (document, mut d) = mended.document(file);
     let vendor = read_vendor(document.root(), &mut d);
     verdict(vendor, d)
 }

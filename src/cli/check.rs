@@ -7,7 +7,7 @@ use super::{Common, output, setup};
 use crate::catalog::Vendor;
 use crate::config::{self, Config, Forward};
 use crate::diagnostic::{Diagnostics, Severity};
-use crate::policy::CompiledPolicy;
+use crate::policy::{self, CompiledPolicy};
 use crate::proxy;
 use crate::tls;
 
@@ -97,7 +97,11 @@ fn check(
                 collect(error, drawn, findings);
             }
         }
-        Err(errors) => drawn.push(errors),
+        Err(mut errors) => {
+            let known: Vec<_> = vendors.iter().map(|v| &**v).collect();
+            policy::mentions(&known, &mut errors);
+            drawn.push(errors);
+        }
     }
     match config.shadow_policy.as_deref().map(config::open::policy) {
         Some(Ok((policy, mut warnings))) => {

@@ -39,17 +39,34 @@ fn group<'a>(d: &'a Diagnostics, item: &'a Diagnostic) -> Group<'a> {
     let title = level.primary_title(item.message.as_str()).id(item.code);
     let mut group = match item.span.as_ref() {
         // A finding about the whole file points at no place in it.
-        Some(span) if !d.source.is_empty() && *span != (0..0) => title.element(
-            Snippet::source(d.source.as_str())
-                .path(d.file.as_str())
-                .annotation(AnnotationKind::Primary.span(within(&d.source, span))),
-        ),
+        Some(span) if !d.source.is_empty() && *span != (0..0) => {
+            // The line alone: the whole file would be searched anew for each finding.
+            let span = within(&d.source, span);
+            let (line, _) = d.position(span.start);
+            let text = line_of(&d.source, &span);
+            let place = span.start - text.start..span.end - text.start;
+            title.element(
+                Snippet::source(d.source.get(text).unwrap_or(""))
+                    .line_start(line)
+                    .path(d.file.as_str())
+                    .annotation(AnnotationKind::Primary.span(place)),
+            )
+        }
         Some(_) | None => title.element(Origin::path(d.file.as_str())),
     };
     if let Some(help) = &item.help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
     group
+}
+
+/// The line that a span stands on, without its end.
+fn line_of(source: &str, span: &Range<usize>) -> Range<usize> {
+    let before = source.get(..span.start).unwrap_or("");
+    let after = source.get(span.end..).unwrap_or("");
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let end = after.find('\n').map_or(source.len(), |at| span.end + at);
+    start..end
 }
 
 /// The span, on character boundaries and within one line: a caret under what is meant, not a block.

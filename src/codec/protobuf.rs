@@ -380,6 +380,7 @@ fn fail(kind: DecodeErrorKind, at: usize) -> DecodeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn all(bytes: &[u8]) -> Result<Vec<Record>, DecodeErrorKind> {
         let read: Result<_, _> = records(bytes, 0..bytes.len()).collect();
@@ -459,4 +460,62 @@ mod tests {
         close(1, &mut out);
         assert_eq!(out[..4], [9, 0xac, 2, 7]);
     }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_the_same(
+            list in prop::collection::vec(
+                (1u32..1 << 29, 0usize..4, any::<u64>(), prop::collection::vec(any::<u8>(), 0..200)), 0..8,
+            ),
+        ) {
+            let mut out = Vec::new();
+            for (number, wire, bits, bytes) in &list {
+                let wire = WIRES[*wire];
+                put_tag(*number, wire, &mut out);
+                if wire == Wire::Bytes {
+                    let start = out.len();
+                    out.extend_from_slice(bytes);
+                    close(start, &mut out);
+                } else {
+                    put_number(wire, *bits, &mut out);
+                }
+            }
+            let read = all(&out).unwrap();
+            prop_assert_eq!(read.len(), list.len());
+            let mut end = 0;
+            for (record, (number, wire, bits, bytes)) in read.iter().zip(&list) {
+                prop_assert_eq!((record.number, record.wire), (*number, WIRES[*wire]));
+                prop_assert_eq!(record.whole.start, end);
+                end = record.whole.end;
+                match record.wire {
+                    Wire::Bytes => prop_assert_eq!(&out[record.value.clone()], &bytes[..]),
+                    Wire::Fixed32 => prop_assert_eq!(record.bits, bits & u64::from(u32::MAX)),
+                    Wire::Varint | Wire::Fixed64 => prop_assert_eq!(record.bits, *bits),
+                }
+            }
+            prop_assert_eq!(end, out.len());
+        }
+
+        #[test]
+        fn packed_numbers_come_back(list in prop::collection::vec(any::<u64>(), 0..20)) {
+            for wire in [Wire::Varint, Wire::Fixed64] {
+                let mut out = Vec::new();
+                list.iter().for_each(|bits| put_number(wire, *bits, &mut out));
+                let read: Result<Vec<u64>, _> = packed(&out, 0..out.len(), wire).collect();
+                prop_assert_eq!(read.unwrap(), list.clone());
+            }
+        }
+
+        #[test]
+        fn noise_never_panics_and_records_lie_in_order(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let mut end = 0;
+            for record in records(&bytes, 0..bytes.len()).map_while(Result::ok) {
+                prop_assert!(record.whole.start == end && record.value.end == record.whole.end);
+                prop_assert!(record.whole.end <= bytes.len());
+                end = record.whole.end;
+            }
+        }
+    }
+
+    const WIRES: [Wire; 4] = [Wire::Varint, Wire::Fixed64, Wire::Bytes, Wire::Fixed32];
 }

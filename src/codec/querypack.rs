@@ -414,6 +414,7 @@ fn fail(kind: DecodeErrorKind, at: usize) -> DecodeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn field(kind: FieldKind) -> Field {
         Field {
@@ -522,5 +523,48 @@ mod tests {
         let mut plain = String::new();
         unescape(&out[1..], &mut plain);
         assert_eq!(plain, "a,b;c\\d'e");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_the_same(pairs in prop::collection::vec((any::<String>(), any::<String>()), 0..6)) {
+            let mut wire = "bel.7".to_owned();
+            for (key, value) in &pairs {
+                wire.push_str(";5,");
+                put_text(key, &mut wire);
+                wire.push(',');
+                put_text(value, &mut wire);
+            }
+            if pairs.is_empty() {
+                wire.push(';');
+            }
+            let tree = read(&wire).unwrap();
+            prop_assert!(!tree.rewritten);
+            let got: Vec<String> = texts(&tree, &wire)
+                .iter()
+                .map(|raw| {
+                    let mut plain = String::new();
+                    unescape(raw, &mut plain);
+                    plain
+                })
+                .collect();
+            let want: Vec<String> = pairs.into_iter().flat_map(|(k, v)| [k, v]).collect();
+            prop_assert_eq!(got, want);
+        }
+
+        #[test]
+        fn every_number_comes_back(number in any::<i64>()) {
+            let mut out = String::new();
+            put_base36(number, &mut out);
+            prop_assert_eq!(base36(&out), Some(number));
+        }
+
+        #[test]
+        fn noise_never_panics(rest in "([15be]|,|;|!|'a|\\\\|[0-9a-z]{1,3}){0,30}") {
+            let text = format!("bel.7;{rest}");
+            if let Ok(tree) = read(&text) {
+                let _ = texts(&tree, &text);
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::policy;
-use crate::reader::{Document, Spanned, Table, nearest, show, verdict};
+use crate::reader::{Mended, Spanned, Table, nearest, show, verdict};
 
 use super::field::{count, empty, path, read_all, read_one, required_path, size, time};
 use super::{
@@ -21,7 +21,8 @@ pub(super) const LARGEST_BODY: usize = 1 << 30;
 /// Everything that is wrong with it, when something is; otherwise the warnings come with the
 /// configuration.
 pub fn load(file: &str, text: &str) -> Result<(Config, Diagnostics), Diagnostics> {
-    let (document, mut d) = Document::parse(file, text);
+    let mended = Mended::of(text);
+    let (document, mut d) = mended.document(file);
     let root = document.root();
     let mut config = Config::default();
     if let Some(name) = root.str("policy", &mut d) {

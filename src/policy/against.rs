@@ -1,56 +1,102 @@
 //! A policy against the catalogs: rules for vendors and endpoints that do not exist, rules that
 //! remove what a vendor's protocol needs. Warnings only: a policy may be written before its catalog.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 use crate::action::Action;
 use crate::catalog::{Field, Vendor};
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::reader::{nearest, show};
-use crate::selector::{Segment, Step, glob_match};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::reader::{Mended, Spanned, nearest, show};
+use crate::selector::{
+    Active, Segment, Selector, SelectorSet, SetBuilder, StateId, Step, glob_match,
+};
 
 use super::guess::guessable;
+use super::written::{self, List, WrittenRule};
 use super::{CompiledPolicy, Rule};
 
 /// How many fields a warning names.
 const NAMED: usize = 5;
 
+/// More warnings of one kind than anyone reads.
+const MOST: usize = 100;
+
 impl CompiledPolicy {
     /// Adds warnings about rules that do not fit these vendors. `d` is what [`CompiledPolicy::load`]
     /// answered: its text shows the places.
     pub fn against(&self, vendors: &[&Vendor], d: &mut Diagnostics) {
-        for rule in &self.rules {
-            unknown_vendors(rule, vendors, d);
-            unknown_endpoints(rule, vendors, d);
+        mentions(vendors, d);
+        let text = d.source.clone();
+        let mended = Mended::of(&text);
+        let (document, mut known) = mended.document("");
+        let written = written::read(&document, &mut known);
+        // A policy that runs has all its rules in the file, in the same order.
+        let rules: Vec<Placed<'_>> = self.rules.iter().zip(&written.rules).map(Placed).collect();
+        for rule in &rules {
+            guessable(rule.rule(), rule.name(), d);
         }
-        unknown_fields(&self.rules, vendors, d);
-        for rule in &self.rules {
-            guessable(rule, d);
-        }
+        self.removed(&rules, vendors, d);
+        d.items
+            .sort_by_key(|item| item.span.as_ref().map_or(0, |span| span.start));
+    }
+
+    fn removed(&self, rules: &[Placed<'_>], vendors: &[&Vendor], d: &mut Diagnostics) {
+        let index = Index::new(&self.rules);
+        let (mut told, mut more) = (0, 0);
         for vendor in vendors {
-            self.removed(vendor, d);
+            for (at, names) in self.removed_from(vendor, &index) {
+                let Some(rule) = rules.get(at) else {
+                    continue;
+                };
+                if told == MOST {
+                    more += 1;
+                    continue;
+                }
+                told += 1;
+                let others = match names.len().saturating_sub(NAMED) {
+                    0 => String::new(),
+                    n => format!(" and {n} more"),
+                };
+                let shown: Vec<String> =
+                    names.iter().take(NAMED).map(|n| format!("`{n}`")).collect();
+                let message = format!(
+                    "\"{}\" removes what {} needs to accept an event: {}{others}",
+                    show(&rule.rule().name),
+                    vendor.title,
+                    shown.join(", ")
+                );
+                d.push(
+                    Diagnostic::warning(REMOVES, message, rule.name())
+                        .help("put a rule that keeps these fields before it, or narrow it"),
+                );
+            }
+        }
+        if more > 0 {
+            let message = format!("and {more} times more, rules remove what vendors need");
+            d.push(Diagnostic::warning(REMOVES, message, 0..0));
         }
     }
 
-    fn removed(&self, vendor: &Vendor, d: &mut Diagnostics) {
-        let mut found: Vec<(&Rule, Vec<String>)> = Vec::new();
+    /// The rules that remove fields which the vendor's protocol needs, and which fields.
+    fn removed_from(&self, vendor: &Vendor, index: &Index) -> BTreeMap<usize, Vec<String>> {
+        let mut found: BTreeMap<usize, Vec<String>> = BTreeMap::new();
         let own = vendor.fields.iter().map(|field| (field, None));
         let of_endpoints = vendor.endpoints.iter().flat_map(|endpoint| {
             let name = Some(&*endpoint.name);
             endpoint.fields.iter().map(move |field| (field, name))
         });
         for (field, endpoint) in own.chain(of_endpoints).filter(|(f, _)| f.protocol) {
-            let path = path(field);
-            for rule in &self.rules {
-                if !in_scope(rule, vendor, endpoint) || !takes(rule, field, &path) {
+            let asked = index.asked(&path(field)).into_iter();
+            for (at, rule) in asked.filter_map(|at| Some((at, self.rules.get(at)?))) {
+                if !covers(rule, field) || !in_scope(rule, vendor, endpoint) {
                     continue;
                 }
                 if removes(&rule.action) {
                     let name = field.selector.to_string();
-                    match found.iter_mut().find(|(r, _)| std::ptr::eq(*r, rule)) {
-                        Some((_, names)) if names.contains(&name) => {}
-                        Some((_, names)) => names.push(name),
-                        None => found.push((rule, vec![name])),
+                    let names = found.entry(at).or_default();
+                    if !names.contains(&name) {
+                        names.push(name);
                     }
                 }
                 if decides(rule) {
@@ -58,77 +104,135 @@ impl CompiledPolicy {
                 }
             }
         }
-        for (rule, names) in found {
-            let more = match names.len().saturating_sub(NAMED) {
-                0 => String::new(),
-                n => format!(" and {n} more"),
-            };
-            let shown: Vec<String> = names.iter().take(NAMED).map(|n| format!("`{n}`")).collect();
-            d.push(warning(
-                "removes-protocol",
-                format!(
-                    "\"{}\" removes what {} needs to accept an event: {}{more}",
-                    show(&rule.name),
-                    vendor.title,
-                    shown.join(", ")
-                ),
-                &rule.name,
-                "put a rule that keeps these fields before it, or narrow it",
-                d,
-            ));
-        }
+        found
     }
 }
 
-fn unknown_vendors(rule: &Rule, vendors: &[&Vendor], d: &mut Diagnostics) {
-    for glob in &rule.vendors {
-        if vendors.iter().any(|v| glob_match(glob, &v.name)) {
+const REMOVES: &str = "removes-protocol";
+
+/// A rule and how it was written.
+struct Placed<'p>((&'p Rule, &'p WrittenRule<'p>));
+
+impl<'p> Placed<'p> {
+    fn rule(&self) -> &'p Rule {
+        self.0.0
+    }
+
+    /// Where its name stands; where it begins, if it has none.
+    fn name(&self) -> Range<usize> {
+        let WrittenRule { name, span, .. } = self.0.1;
+        name.as_ref()
+            .map_or_else(|| span.clone(), |name| name.span.clone())
+    }
+}
+
+/// Which rules speak about a path: found without asking each.
+struct Index {
+    selectors: SelectorSet,
+    at: HashMap<StateId, Vec<usize>>,
+    open: Vec<usize>,
+}
+
+impl Index {
+    fn new(rules: &[Rule]) -> Self {
+        let mut builder = SetBuilder::new(1);
+        let mut at: HashMap<StateId, Vec<usize>> = HashMap::new();
+        let mut open = Vec::new();
+        for (number, rule) in rules.iter().enumerate() {
+            if rule.fields.is_empty() {
+                open.push(number);
+            }
+            for selector in &rule.fields {
+                at.entry(builder.add(0, selector)).or_default().push(number);
+            }
+        }
+        Self {
+            selectors: builder.build(),
+            at,
+            open,
+        }
+    }
+
+    /// The rules without a field condition and those whose selectors match, in order.
+    fn asked(&self, path: &[Segment<'_>]) -> Vec<usize> {
+        let start = self.selectors.start(&[0]);
+        let step = |active: Active, segment: &_| self.selectors.advance(&active, *segment);
+        let active = path.iter().fold(start, step);
+        let ends = active.iter().filter_map(|state| self.at.get(state));
+        let mut asked: Vec<usize> = ends.flatten().chain(&self.open).copied().collect();
+        asked.sort_unstable();
+        asked.dedup();
+        asked
+    }
+}
+
+/// Adds warnings about vendors, endpoints and fields that a policy file names and nobody has: also of
+/// a file with errors, so that one run tells everything. `d` is what [`CompiledPolicy::load`] answered.
+pub fn mentions(vendors: &[&Vendor], d: &mut Diagnostics) {
+    let text = d.source.clone();
+    let mended = Mended::of(&text);
+    let (document, mut known) = mended.document("");
+    let written = written::read(&document, &mut known);
+    for rule in &written.rules {
+        unknown_vendors(rule, vendors, d);
+        unknown_endpoints(rule, vendors, d);
+    }
+    unknown_fields(&written.rules, vendors, d);
+    d.items
+        .sort_by_key(|item| item.span.as_ref().map_or(0, |span| span.start));
+}
+
+fn words<'w, 'd>(list: &'w Option<List<'d>>) -> &'w [Spanned<&'d str>] {
+    list.as_ref().map_or(&[], |list| &list.words)
+}
+
+fn unknown_vendors(rule: &WrittenRule<'_>, vendors: &[&Vendor], d: &mut Diagnostics) {
+    for word in words(&rule.vendor) {
+        let glob = word.value;
+        // Another spelling is an error of its own.
+        let told = glob.is_empty() || glob.chars().any(char::is_uppercase);
+        if told || vendors.iter().any(|v| glob_match(glob, &v.name)) {
             continue;
         }
         let help = match nearest(glob, vendors.iter().map(|v| &*v.name)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`tamis vendors` lists the names".into(),
         };
-        d.push(warning(
-            "unknown-vendor",
-            format!("no vendor is called `{}`", show(glob)),
-            glob,
-            &help,
-            d,
-        ));
+        let message = format!("no vendor is called `{}`", show(glob));
+        d.push(Diagnostic::warning("unknown-vendor", message, word.span.clone()).help(help));
     }
 }
 
-fn unknown_endpoints(rule: &Rule, vendors: &[&Vendor], d: &mut Diagnostics) {
+fn unknown_endpoints(rule: &WrittenRule<'_>, vendors: &[&Vendor], d: &mut Diagnostics) {
+    let asked = words(&rule.endpoint);
+    if asked.is_empty() {
+        return;
+    }
+    let of = words(&rule.vendor);
     let endpoints: Vec<&str> = vendors
         .iter()
-        .filter(|v| rule.vendors.is_empty() || rule.vendors.iter().any(|g| glob_match(g, &v.name)))
+        .filter(|v| of.is_empty() || of.iter().any(|glob| glob_match(glob.value, &v.name)))
         .flat_map(|v| v.endpoints.iter().map(|e| &*e.name))
         .collect();
     // Of a vendor that is unknown itself, no endpoint is known: one warning is enough.
     if endpoints.is_empty() {
         return;
     }
-    for glob in &rule.endpoints {
-        if endpoints.iter().any(|name| is_endpoint(glob, name)) {
+    for word in asked {
+        if endpoints.iter().any(|name| is_endpoint(word.value, name)) {
             continue;
         }
-        let help = match nearest(glob, endpoints.iter().copied()) {
+        let help = match nearest(word.value, endpoints.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`tamis vendors show NAME` lists a vendor's endpoints".into(),
         };
-        d.push(warning(
-            "unknown-endpoint",
-            format!("no endpoint is called `{}`", show(glob)),
-            glob,
-            &help,
-            d,
-        ));
+        let message = format!("no endpoint is called `{}`", show(word.value));
+        d.push(Diagnostic::warning("unknown-endpoint", message, word.span.clone()).help(help));
     }
 }
 
 /// Fields whose first word no catalog knows, where it looks like a slip: `propertes.plan`.
-fn unknown_fields(rules: &[Rule], vendors: &[&Vendor], d: &mut Diagnostics) {
+fn unknown_fields(rules: &[WrittenRule<'_>], vendors: &[&Vendor], d: &mut Diagnostics) {
     let first = |field: &Field| match field.selector.steps().first() {
         Some(Step::Key(key)) => Some(key.clone()),
         Some(Step::Glob(_) | Step::Any | Step::Deep | Step::Item) | None => None,
@@ -143,22 +247,23 @@ fn unknown_fields(rules: &[Rule], vendors: &[&Vendor], d: &mut Diagnostics) {
         }
     }
     known.extend(["$query", "$header", "$form", "$path", "$client"].map(Into::into));
-    let mut told: BTreeSet<&str> = BTreeSet::new();
-    for selector in rules.iter().flat_map(|rule| &rule.fields) {
-        let [Step::Key(word), _, ..] = selector.steps() else {
+    let mut told: BTreeSet<Box<str>> = BTreeSet::new();
+    for word in rules.iter().flat_map(|rule| words(&rule.field)) {
+        let Ok(selector) = Selector::parse(word.value) else {
             continue;
         };
-        if known.contains(word) || !told.insert(word) {
+        let [Step::Key(first), _, ..] = selector.steps() else {
+            continue;
+        };
+        if known.contains(first) || !told.insert(first.clone()) {
             continue;
         }
-        if let Some(near) = nearest(word, known.iter().map(|k| &**k)) {
-            d.push(warning(
-                "unknown-field",
-                format!("no vendor has a field below `{}`", show(word)),
-                &selector.to_string(),
-                &format!("did you mean `{near}`?"),
-                d,
-            ));
+        if let Some(near) = nearest(first, known.iter().map(|k| &**k)) {
+            let message = format!("no vendor has a field below `{}`", show(first));
+            d.push(
+                Diagnostic::warning("unknown-field", message, word.span.clone())
+                    .help(format!("did you mean `{near}`?")),
+            );
         }
     }
 }
@@ -178,11 +283,14 @@ fn is_endpoint(glob: &str, name: &str) -> bool {
 }
 
 pub(super) fn takes(rule: &Rule, field: &Field, path: &[Segment<'_>]) -> bool {
-    let category_fits = rule.categories.is_empty()
+    covers(rule, field) && (rule.fields.is_empty() || rule.fields.iter().any(|s| s.matches(path)))
+}
+
+fn covers(rule: &Rule, field: &Field) -> bool {
+    rule.categories.is_empty()
         || field
             .category
-            .is_some_and(|category| rule.categories.has(category));
-    category_fits && (rule.fields.is_empty() || rule.fields.iter().any(|s| s.matches(path)))
+            .is_some_and(|category| rule.categories.has(category))
 }
 
 /// A path that the catalog's selector stands for.
@@ -217,25 +325,6 @@ fn removes(action: &Action) -> bool {
         | Action::Shift(_)
         | Action::DropEvent
         | Action::Reject => false,
-    }
-}
-
-/// A warning at the first place where the word stands in quotes.
-pub(super) fn warning(
-    code: &'static str,
-    message: String,
-    word: &str,
-    help: &str,
-    d: &Diagnostics,
-) -> Diagnostic {
-    let quoted = format!("\"{word}\"");
-    let span = d.source.find(&quoted).map(|at| at..at + quoted.len());
-    Diagnostic {
-        severity: Severity::Warning,
-        code,
-        message,
-        span,
-        help: Some(help.to_owned()),
     }
 }
 

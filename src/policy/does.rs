@@ -76,15 +76,33 @@ pub(super) fn action(value: &Value<'_>, d: &mut Diagnostics) -> Option<Action> {
             .str("replace", d)
             .map(|text| Action::Replace(text.value.into())),
         "mask" => mask(&table.value("mask")?, d).map(Action::Mask),
-        "hash" => hash(table.table("hash", d)?, d).map(Action::Hash),
-        "random" => random(table.table("random", d)?, d).map(Action::Random),
+        "hash" => hash(
+            table.value("hash")?.table_like("{ shape = \"keep\" }", d)?,
+            d,
+        )
+        .map(Action::Hash),
+        "random" => random(
+            table
+                .value("random")?
+                .table_like("{ shape = \"keep\" }", d)?,
+            d,
+        )
+        .map(Action::Random),
         "encrypt" => {
             // The contract's `{ encrypt = { … } }`; there is nothing to set.
             table.table("encrypt", d)?.finish(d);
             Some(Action::Encrypt)
         }
-        "shift" => shift(table.table("shift", d)?, d).map(Action::Shift),
-        "generalize" => generalize(table.table("generalize", d)?, d).map(Action::Generalize),
+        "shift" => {
+            shift(table.value("shift")?.table_like("{ days = 30 }", d)?, d).map(Action::Shift)
+        }
+        "generalize" => generalize(
+            table
+                .value("generalize")?
+                .table_like("{ location = \"country\" }", d)?,
+            d,
+        )
+        .map(Action::Generalize),
         other => {
             let mut item = not_a_word(other, value);
             item.span = Some(key.span.clone());
@@ -153,11 +171,14 @@ fn mask(value: &Value<'_>, d: &mut Diagnostics) -> Option<Mask> {
         let mut chars = text.value.chars();
         match (chars.next(), chars.next()) {
             (Some(one), None) if !one.is_control() => char = one,
-            _ => d.push(Diagnostic::error(
-                "bad-value",
-                "`char`: expected one printable character",
-                text.span,
-            )),
+            _ => d.push(
+                Diagnostic::error(
+                    "bad-value",
+                    "`char`: expected one printable character",
+                    text.span,
+                )
+                .help("write `char = \"*\"`"),
+            ),
         }
     }
     table.finish(d);
@@ -235,8 +256,12 @@ fn generalize(table: Table<'_>, d: &mut Diagnostics) -> Option<Generalize> {
         d,
     );
     let ip = table.value("ip").and_then(|value| ip(&value, d));
-    let url = table.table("url", d).map(|table| url(table, d));
-    let number = table.table("number", d).and_then(|t| numbers(t, d));
+    let url = (table.value("url"))
+        .and_then(|value| value.table_like("{ query = [\"utm_*\"] }", d))
+        .map(|table| url(table, d));
+    let number = (table.value("number"))
+        .and_then(|value| value.table_like("{ step = 10 }", d))
+        .and_then(|t| numbers(t, d));
     if table.is_empty() {
         d.push(
             Diagnostic::error("bad-action", "`generalize` does not say what", table.span())

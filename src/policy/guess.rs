@@ -1,11 +1,12 @@
 //! Values that a pseudonym does not hide: those of which there are so few that how often each comes
 //! tells which it is. A warning only.
 
+use std::ops::Range;
+
 use super::Rule;
-use super::against::warning;
 use crate::action::Action;
 use crate::category::DataCategory;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::reader::show;
 use crate::selector::{Step, glob_match};
 
@@ -41,7 +42,7 @@ const NAMES: &[&str] = &[
 ];
 
 /// Warns of a rule that hashes or encrypts what can be guessed.
-pub(super) fn guessable(rule: &Rule, d: &mut Diagnostics) {
+pub(super) fn guessable(rule: &Rule, place: Range<usize>, d: &mut Diagnostics) {
     let hides = match &rule.action {
         Action::Hash(_) => "hashes",
         Action::Encrypt => "encrypts",
@@ -73,15 +74,13 @@ pub(super) fn guessable(rule: &Rule, d: &mut Diagnostics) {
     let Some(what) = what.or_else(|| few.map(|key| (*key).to_owned())) else {
         return;
     };
-    d.push(warning(
-        "few-values",
-        format!(
-            "\"{}\" {hides} `{}`, which has so few values that how often each comes tells which it is",
-            show(&rule.name),
-            show(&what)
-        ),
-        &rule.name,
-        "generalize or drop it: a pseudonym hides only what has many values",
-        d,
-    ));
+    let message = format!(
+        "\"{}\" {hides} `{}`, which has so few values that how often each comes tells which it is",
+        show(&rule.name),
+        show(&what)
+    );
+    d.push(
+        Diagnostic::warning("few-values", message, place)
+            .help("generalize or drop it: a pseudonym hides only what has many values"),
+    );
 }

@@ -15,8 +15,11 @@ const MOST_PATTERNS: usize = 200;
 /// Reports what is probably not meant.
 pub(super) fn lint(written: &Written<'_>, d: &mut Diagnostics) {
     duplicate_names(&written.rules, d);
-    unreachable(&written.rules, d);
-    shadowed(&written.rules, d);
+    // A line that could not be read may have been the condition that narrows a rule.
+    if !d.items.iter().any(|item| item.code == "syntax") {
+        unreachable(&written.rules, d);
+        shadowed(&written.rules, d);
+    }
     if written.rules.is_empty() && written.unlisted.is_none() && !d.has_errors() {
         d.push(
             Diagnostic::warning(
@@ -100,7 +103,9 @@ fn unreachable(rules: &[WrittenRule<'_>], d: &mut Diagnostics) {
                     .filter_map(|word| DataCategory::parse(word.value))
                     .map(CategorySet::subtree)
                     .fold(CategorySet::EMPTY, CategorySet::union);
-                taken.push((set, called));
+                if !taken.iter().any(|(more, _)| more.union(set) == *more) {
+                    taken.push((set, called));
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::action::Action;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::reader::{Document, Spanned, Table, Value, show, verdict};
+use crate::reader::{Mended, Spanned, Table, Value, show, verdict};
 
 use super::place::{self, Names};
 use super::written::{self, Written, WrittenClassify, WrittenPseudonyms, WrittenRule};
@@ -22,7 +22,8 @@ const LONGEST_NAME: usize = 120;
 
 /// See [`CompiledPolicy::load`].
 pub(super) fn load(file: &str, text: &str) -> Result<(CompiledPolicy, Diagnostics), Diagnostics> {
-    let (document, mut d) = Document::parse(file, text);
+    let mended = Mended::of(text);
+    let (document, mut d) = mended.document(file);
     let written = written::read(&document, &mut d);
     version(&written, &mut d);
     names(&written, &mut d);
@@ -260,9 +261,13 @@ fn rule(at: usize, written: WrittenRule<'_>, d: &mut Diagnostics) -> Option<Rule
 }
 
 fn when(table: Table<'_>, d: &mut Diagnostics) -> When {
+    let table = table.knows(&["gpc", "country", "consent", "sampled"]);
     let gpc = table.bool("gpc", d).map(|on| on.value);
     let country = table.value("country").map(|v| countries(&v, d));
-    let consent = table.table("consent", d).and_then(|t| consent(t, d));
+    let example = "{ field = \"properties.consent.ads\", is = true }";
+    let consent = (table.value("consent"))
+        .and_then(|value| value.table_like(example, d))
+        .and_then(|t| consent(t, d));
     let sampled = table.value("sampled").and_then(|v| sampled(&v, d));
     let when = When {
         gpc,

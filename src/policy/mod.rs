@@ -22,6 +22,7 @@ mod lower;
 mod place;
 mod written;
 
+pub use against::mentions;
 pub use builtin::{BUILTINS, builtin};
 pub use fate::HowFound;
 
@@ -128,7 +129,7 @@ pub struct Rule {
 }
 
 /// `when = { … }`; all that are set must hold.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct When {
     /// Sec-GPC or DNT sent (or not).
     pub gpc: Option<bool>,
@@ -142,7 +143,7 @@ pub struct When {
 }
 
 /// `consent = { field = "…", is = … }`: holds when the field has one of the values.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Consent {
     /// Where, relative to the event (or `$query.…`, `$header.…`): keys and `[]` only.
     pub field: Selector,

@@ -113,6 +113,13 @@ pub(super) fn glob(word: &Spanned<&str>, names: Names, d: &mut Diagnostics) -> O
                 "`tamis vendors` lists the names".to_owned(),
             ),
             Names::Vendors | Names::Endpoints | Names::Events | Names::Parameters => {
+                if is_expression(text) {
+                    expression(
+                        word,
+                        "`*` stands for any letters; give each name its own entry",
+                        d,
+                    );
+                }
                 return Some(text.into());
             }
         }
@@ -128,6 +135,23 @@ pub(super) fn glob(word: &Spanned<&str>, names: Names, d: &mut Diagnostics) -> O
     None
 }
 
+/// Whether a text looks like a regular expression.
+fn is_expression(text: &str) -> bool {
+    let choice = text.split_once('(').is_some_and(|(_, rest)| {
+        rest.split_once(')')
+            .is_some_and(|(inside, _)| inside.contains('|'))
+    });
+    choice || text.starts_with('^') || text.contains(".*") || text.contains("\\d")
+}
+
+fn expression(word: &Spanned<&str>, help: &str, d: &mut Diagnostics) {
+    let message = format!(
+        "`{}` is read as it stands, not as a regular expression",
+        show(word.value)
+    );
+    d.push(Diagnostic::warning("no-expression", message, word.span.clone()).help(help));
+}
+
 fn is_vendor_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '*')
 }
@@ -139,7 +163,10 @@ fn selector(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Selector> {
         Err(error) => (error.to_string(), selector_help(word.value, *error)),
         Ok(selector) => match unreachable(selector.steps()) {
             Some((message, help)) => (message, Some(help)),
-            None => return found.ok(),
+            None => {
+                slashes(word, selector.steps(), d);
+                return found.ok();
+            }
         },
     };
     let mut item = Diagnostic::error(
@@ -152,11 +179,37 @@ fn selector(word: &Spanned<&str>, d: &mut Diagnostics) -> Option<Selector> {
     None
 }
 
+/// Selectors that come from other tools.
+fn slashes(word: &Spanned<&str>, steps: &[Step], d: &mut Diagnostics) {
+    let text = word.value;
+    let [Step::Key(key) | Step::Glob(key), rest @ ..] = steps else {
+        return;
+    };
+    if text.starts_with("/^") || text.starts_with('^') || text.ends_with('$') && text.len() > 1 {
+        expression(
+            word,
+            "write `utm_*` for keys that begin so, `**.name` for any depth",
+            d,
+        );
+    } else if rest.is_empty() && key.contains('/') {
+        let dotted = text.trim_matches('/').replace('/', ".");
+        let message = format!("`{}` is read as the name of one field", show(text));
+        d.push(
+            Diagnostic::warning("no-path", message, word.span.clone())
+                .help(format!("write `{}`", show(&dotted))),
+        );
+    }
+}
+
 fn selector_help(text: &str, error: SelectorError) -> Option<String> {
     if error == SelectorError::Bracket {
         let open = text.find('[')?;
         let close = open + text.get(open..)?.find(']')?;
         let inside = text.get(open + 1..close)?;
+        if !inside.is_empty() && inside.chars().all(|c| c.is_ascii_alphabetic() || c == '_') {
+            let fixed = format!("{}.{inside}{}", text.get(..open)?, text.get(close + 1..)?);
+            return Some(format!("write `{}`", show(&fixed)));
+        }
         if !inside.is_empty() && inside.bytes().all(|b| b.is_ascii_digit() || b == b'*') {
             let fixed = format!("{}[]{}", text.get(..open)?, text.get(close + 1..)?);
             return Some(format!(

@@ -57,9 +57,23 @@ pub(super) struct List<'d> {
     pub(super) empty: bool,
 }
 
+const ROOT: &[&str] = &[
+    "version",
+    "name",
+    "unlisted",
+    "observe",
+    "pseudonyms",
+    "classify",
+    "rule",
+];
+const RULE: &[&str] = &[
+    "name", "category", "field", "vendor", "endpoint", "event", "when", "action", "scan", "reason",
+    "cost",
+];
+
 /// Reads the shape of a policy file.
 pub(super) fn read<'d>(document: &'d Document<'_>, d: &mut Diagnostics) -> Written<'d> {
-    let root = document.root();
+    let root = document.root().knows(ROOT);
     let written = Written {
         version: root.value("version"),
         name: root.str("name", d),
@@ -85,6 +99,7 @@ pub(super) fn read<'d>(document: &'d Document<'_>, d: &mut Diagnostics) -> Writt
 }
 
 fn pseudonyms<'d>(table: Table<'d>, d: &mut Diagnostics) -> WrittenPseudonyms<'d> {
+    let table = table.knows(&["key", "scope", "rotate", "retain"]);
     let written = WrittenPseudonyms {
         key: table.str("key", d),
         scope: table.value("scope"),
@@ -96,6 +111,7 @@ fn pseudonyms<'d>(table: Table<'d>, d: &mut Diagnostics) -> WrittenPseudonyms<'d
 }
 
 fn classify<'d>(table: Table<'d>, d: &mut Diagnostics) -> WrittenClassify<'d> {
+    let table = table.knows(&["field", "category", "reason"]);
     let written = WrittenClassify {
         field: table.required("field", d).map(|value| list(&value, d)),
         category: table.required_str("category", d),
@@ -107,6 +123,7 @@ fn classify<'d>(table: Table<'d>, d: &mut Diagnostics) -> WrittenClassify<'d> {
 }
 
 fn rule<'d>(table: Table<'d>, d: &mut Diagnostics) -> WrittenRule<'d> {
+    let table = table.knows(RULE);
     let mut words = |key| table.value(key).map(|value| list(&value, d));
     let category = words("category");
     let field = words("field");

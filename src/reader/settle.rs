@@ -20,12 +20,19 @@ pub fn settle(mut d: Diagnostics) -> Diagnostics {
         .items
         .iter()
         .filter(|item| item.code == SYNTAX)
-        .map(|item| unread(&d.source, start_of(item), item.help.is_some()))
+        .map(|item| {
+            let everything = item.help.as_deref() == Some(NOT_CLOSED);
+            unread(&d.source, start_of(item), everything)
+        })
         .collect();
     if !broken.is_empty() {
+        let source = &d.source;
         d.items.retain(|item| {
+            let at = start_of(item);
+            let within = |range: &Range<usize>| broken.iter().any(|b| range.contains(&b.start));
             item.code == SYNTAX
-                || (item.code != MISSING && !broken.iter().any(|r| r.contains(&start_of(item))))
+                || !(broken.iter().any(|range| range.contains(&at))
+                    || item.code == MISSING && within(&section(source, at)))
         });
     }
     d.items
@@ -61,6 +68,12 @@ pub(super) fn without_echoes(d: &mut Diagnostics) {
             item.help = Some(NOT_CLOSED.to_owned());
         }
     }
+    first_of_each_line(d);
+}
+
+/// The first syntax error of each line.
+pub(super) fn first_of_each_line(d: &mut Diagnostics) {
+    d.items.sort_by_key(start_of);
     let mut last = None;
     let source = &d.source;
     d.items.retain(|item| {
@@ -83,25 +96,34 @@ fn unread(source: &str, at: usize, everything: bool) -> Range<usize> {
     if everything {
         return line.start..usize::MAX;
     }
-    let is_header = |range: &Range<usize>| {
-        let text = source.get(range.clone()).unwrap_or("");
-        text.trim_start().starts_with('[')
-    };
-    let mut end = line.end + 1;
-    if is_header(&line) {
-        while end < source.len() {
-            let next = line_at(source, end);
-            if is_header(&next) {
-                break;
-            }
-            end = next.end + 1;
-        }
+    if is_header(source, &line) {
+        section(source, at)
+    } else {
+        line.start..line.end + 1
     }
-    line.start..end
+}
+
+/// A table from the line at `at`, if it stands there, to the next header.
+pub(super) fn section(source: &str, at: usize) -> Range<usize> {
+    let line = line_at(source, at);
+    let mut end = line.end + 1;
+    while end < source.len() {
+        let next = line_at(source, end);
+        if is_header(source, &next) {
+            break;
+        }
+        end = next.end + 1;
+    }
+    line.start..end.min(source.len())
+}
+
+fn is_header(source: &str, line: &Range<usize>) -> bool {
+    let text = source.get(line.clone()).unwrap_or("");
+    text.trim_start().starts_with('[')
 }
 
 /// The line around an offset, without its end.
-fn line_at(source: &str, at: usize) -> Range<usize> {
+pub(super) fn line_at(source: &str, at: usize) -> Range<usize> {
     let before = source.get(..at).unwrap_or(source);
     let start = before.rfind('\n').map_or(0, |n| n + 1);
     let rest = source.get(start..).unwrap_or("");

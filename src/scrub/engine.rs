@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
+use super::classes::{ClassMask, Classes};
 use super::envelope::Inside;
-use super::facts::{Facts, FactsKey};
+use super::facts::Facts;
 use super::fate::{Fate, Stop};
 use super::heard::Heard;
 use super::issued::locator;
 use super::memo::{Memo, Place};
 use super::paths::{NodeId, Paths, Source};
-use super::plan::{ClassMask, Plan, RuleId};
+use super::plan::{Plan, RuleId};
 use super::pools::Pools;
 use super::tally::{Done, Tally};
 use super::{Refusal, Report, Row};
@@ -97,50 +96,16 @@ pub(super) struct Judge<'p, 's> {
     pub(super) salt: Option<&'p SecretText>,
 }
 
-/// The classes of events seen by one plan in one thread.
-#[derive(Default)]
-pub(super) struct Classes {
-    list: Vec<Arc<ClassMask>>,
-    names: HashMap<(Option<Box<str>>, FactsKey), usize>,
-}
-
-/// Event names remembered, at most; others are worked out each time.
-const MAX_NAMES: usize = 4096;
-
-impl Classes {
-    /// Whether so many classes were met that it is time to start afresh.
-    pub(super) fn full(&self) -> bool {
-        self.list.len() > 1024
-    }
-
-    pub(super) fn of(&mut self, plan: &Plan, event: Option<&str>, facts: &Facts) -> usize {
-        let key = (event.map(Into::into), facts.key(plan));
-        if let Some(class) = self.names.get(&key) {
-            return *class;
-        }
-        let mask = ClassMask::new(plan, event, facts);
-        let class = match self.list.iter().position(|m| **m == mask) {
-            Some(class) => class,
-            None => {
-                self.list.push(Arc::new(mask));
-                self.list.len() - 1
-            }
-        };
-        if self.names.len() < MAX_NAMES {
-            self.names.insert(key, class);
-        }
-        class
-    }
-
-    fn mask(&self, class: usize) -> Arc<ClassMask> {
-        self.list.get(class).map(Arc::clone).unwrap_or_default()
-    }
-}
-
 impl Judge<'_, '_> {
     /// The class of an event by its name.
     pub(super) fn class_of(&mut self, event: Option<&str>) -> usize {
         self.classes.of(self.plan, event, &self.facts)
+    }
+
+    /// The class by which what is known of a path is remembered.
+    #[inline]
+    pub(super) fn class_at(&self, path: NodeId) -> usize {
+        self.paths.class_at(path, &self.mask)
     }
 
     /// Judges from here on in a class.

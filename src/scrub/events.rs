@@ -32,7 +32,7 @@ impl Judge<'_, '_> {
                     .is_none()
         };
         let mut kinds = self.plan.kinds.iter();
-        let found = kinds.position(|(key, value, _)| is(key, value));
+        let found = kinds.position(|(key, value)| is(key, value));
         found.map_or(ROOT, Paths::kind_root)
     }
 

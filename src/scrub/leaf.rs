@@ -3,7 +3,7 @@
 use super::Refusal;
 use super::engine::{Found, Judge};
 use super::fate::{Leaf, Stop, Text};
-use super::hot::Settled;
+use super::hot::{Hot, Settled};
 use super::memo::{self, Known};
 use super::paths::{KeyOut, NodeId, Paths, Source};
 use super::plan::{NO_RULE, RuleId};
@@ -58,9 +58,7 @@ impl<'p> Judge<'p, '_> {
     #[inline]
     pub(super) fn found(&mut self, path: NodeId) -> Found {
         self.report.leaves += 1;
-        let rule = self
-            .paths
-            .leaf_rule(self.plan, path, self.class, &self.mask);
+        let rule = self.paths.leaf_rule(self.plan, path, &self.mask);
         let node = self.paths.get(path);
         Found {
             path,
@@ -75,13 +73,9 @@ impl<'p> Judge<'p, '_> {
 
     /// The same leaf with the category that its value gave it.
     pub(super) fn by_value(&mut self, found: Found, category: DataCategory) -> Found {
-        let rule = self.paths.rule_for(
-            self.plan,
-            found.path,
-            Some(category),
-            &self.mask,
-            self.class,
-        );
+        let rule = self
+            .paths
+            .rule_for(self.plan, found.path, Some(category), &self.mask);
         Found {
             rule,
             category: Some(category),
@@ -307,7 +301,7 @@ impl Judge<'_, '_> {
         if !self.remembers() || raw.len() > memo::MAX_TEXT {
             return Err(None);
         }
-        let (known, done) = self.memo.get(path, self.class, raw)?;
+        let (known, done) = self.memo.get(path, self.class_at(path), raw)?;
         let leaf = match known {
             Known::Keep => Leaf::Keep,
             Known::Remove => Leaf::Remove,
@@ -329,12 +323,13 @@ impl Judge<'_, '_> {
     pub(super) fn settle_path(&mut self, path: NodeId) {
         // Where a document's texts are judged by what else stands in it, no path alone decides.
         let quotes = self.plan.vendor.quotes;
-        if quotes || self.paths.hot(path).is_none_or(|hot| hot.knows(self.class)) {
+        let class = self.class_at(path);
+        // What an event of one name leaves aside is still what most events need.
+        let knows = |hot: &Hot| hot.knows(class) || hot.knows(self.mask.unnamed);
+        if quotes || self.paths.hot(path).is_none_or(knows) {
             return;
         }
-        let rule = self
-            .paths
-            .leaf_rule(self.plan, path, self.class, &self.mask);
+        let rule = self.paths.leaf_rule(self.plan, path, &self.mask);
         let node = self.paths.get(path);
         let kept_for_protocol = rule == NO_RULE && node.protocol;
         let action = if kept_for_protocol {
@@ -370,7 +365,7 @@ impl Judge<'_, '_> {
             Settled::Keep | Settled::Look => self.decision_of_path(path, rule, &KEEP),
         };
         if let Some(hot) = self.paths.hot_mut(path) {
-            hot.settle(self.class, settled, done);
+            hot.settle(class, settled, done);
         }
     }
 
@@ -390,9 +385,9 @@ impl Judge<'_, '_> {
             // Rare, or not a string any more.
             Text::Null | Text::Number(_) | Text::DropEvent => return,
         };
-        let done = self.all_since(mark);
+        let (class, done) = (self.class_at(found.path), self.all_since(mark));
         self.memo
-            .put(place, found.path, self.class, raw.as_bytes(), known, done);
+            .put(place, found.path, class, raw.as_bytes(), known, done);
     }
 }
 

@@ -6,6 +6,8 @@
 
 mod beside;
 mod carry;
+mod classes;
+mod decide;
 mod decided;
 mod differences;
 mod engine;
@@ -35,6 +37,7 @@ mod protobuf;
 mod protobuf_out;
 mod querypack;
 mod request;
+mod ruling;
 mod scratch;
 mod settled;
 mod sums;

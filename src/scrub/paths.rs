@@ -1,6 +1,6 @@
 //! Learned paths: what the plan says about each path that was ever seen, worked out once.
 //!
-//! A trie over keys. A node knows its category, what the catalog says, which rules its path matches,
+//! A trie over keys. A node knows its category, what the catalog says, which selectors its path is on,
 //! and the decision for each class of events. Steady traffic repeats its paths in the same order, so
 //! a child is found by guessing the one that followed last time and comparing the key. The trie is
 //! bounded: beyond [`MAX_NODES`] nodes live only until their subtree is judged, and the next request
@@ -11,12 +11,12 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use super::decide::Answers;
 use super::hot::Hot;
-
-use super::plan::{ClassMask, NO_RULE, Need, Plan, RuleId, Watch};
+use super::plan::{Plan, RuleId, Watch};
 use crate::category::DataCategory;
 use crate::detect::{self, Wanted};
-use crate::selector::{Segment, Step};
+use crate::selector::{Active, Segment, StateId};
 
 /// A node's index.
 pub(super) type NodeId = u32;
@@ -26,7 +26,8 @@ pub(super) const ROOT: NodeId = 0;
 
 const MAX_NODES: usize = 8192;
 const MAX_KEY: usize = 256;
-const UNKNOWN: RuleId = NO_RULE - 1;
+/// Decisions that are remembered, over all nodes and classes.
+const MAX_SLOTS: usize = 1 << 20;
 pub(super) const NONE: NodeId = NodeId::MAX;
 
 /// How a leaf got its category.
@@ -63,11 +64,13 @@ impl Source {
 
 /// What is known about a path.
 pub(super) struct PathNode {
-    parent: NodeId,
+    pub(super) parent: NodeId,
     key: Box<str>,
     item: bool,
-    alive: SmallVec<[(u32, u64); 4]>,
-    by_field: SmallVec<[RuleId; 2]>,
+    /// The states of the plan's selectors that the path leads to.
+    pub(super) active: Active,
+    /// Those of this node and of all above it at which rules stand that name events, ascending.
+    pub(super) named: SmallVec<[StateId; 2]>,
     /// Of the leaf.
     pub(super) category: Option<DataCategory>,
     pub(super) source: Source,
@@ -91,8 +94,8 @@ pub(super) struct PathNode {
     pub(super) adds: SmallVec<[u16; 1]>,
     /// What a container hands down.
     pub(super) below: Option<DataCategory>,
-    leaf_rules: SmallVec<[RuleId; 2]>,
-    container_rules: SmallVec<[RuleId; 2]>,
+    pub(super) leaf_rules: SmallVec<[RuleId; 2]>,
+    pub(super) container_rules: SmallVec<[RuleId; 2]>,
     /// The key as it may leave, once judged; `None`: as it came.
     pub(super) key_out: KeyOut,
     /// What is looked for in strings that are kept here, for a class of events.
@@ -118,6 +121,9 @@ pub(super) struct Paths {
     hot: Vec<Hot>,
     table: HashTable<NodeId>,
     hasher: foldhash::fast::RandomState,
+    pub(super) answers: Answers,
+    /// Decisions that nodes remember.
+    pub(super) slots: usize,
 }
 
 impl Paths {
@@ -127,6 +133,8 @@ impl Paths {
             hot: Vec::new(),
             table: HashTable::new(),
             hasher: foldhash::fast::RandomState::default(),
+            answers: Answers::default(),
+            slots: 0,
         };
         paths.reset(plan);
         paths
@@ -134,30 +142,26 @@ impl Paths {
 
     /// Whether it is time to start afresh, between requests.
     pub(super) fn full(&self) -> bool {
-        self.nodes.len() >= MAX_NODES
+        self.nodes.len() >= MAX_NODES || self.slots >= MAX_SLOTS
     }
 
     fn reset(&mut self, plan: &Plan) {
         self.nodes.clear();
         self.hot.clear();
         self.table.clear();
-        self.push_root(plan, 0..0);
-        for (_, _, watched) in &plan.kinds {
-            self.push_root(plan, watched.clone());
+        self.push_root(plan, &[0]);
+        for kind in (1..).take(plan.kinds.len()) {
+            self.push_root(plan, &[0, kind]);
         }
     }
 
-    /// A root at which these are watched before the common ones.
-    fn push_root(&mut self, plan: &Plan, own: std::ops::Range<usize>) {
-        let start = |at: usize| {
-            let (_, selector) = plan.watched.get(at)?;
-            Some((u32::try_from(at).ok()?, selector.start()))
-        };
+    /// A root from which these roots' selectors are watched.
+    fn push_root(&mut self, plan: &Plan, roots: &[StateId]) {
         let mut root = PathNode {
-            alive: own.chain(0..plan.common).filter_map(start).collect(),
+            active: plan.selectors.start(roots),
             ..PathNode::blank(NONE, "", false)
         };
-        root.adds = adds_at(plan, &root.alive);
+        root.adds = adds_at(plan, &root.active);
         self.nodes.push(root);
         self.hot.push(Hot::new(NONE, "", true));
     }
@@ -305,18 +309,25 @@ impl Paths {
         };
         let mut node = PathNode::blank(parent, key, item);
         let mut known: Option<(Source, Option<DataCategory>)> = None;
-        for (at, positions) in &above.alive {
-            let Some((watch, selector)) = plan.watched.get(*at as usize) else {
+        node.active = plan.selectors.advance(&above.active, segment);
+        node.named.clone_from(&above.named);
+        let mut watches: SmallVec<[u32; 8]> = SmallVec::new();
+        for state in &node.active {
+            let Some(at) = plan.at(*state) else {
                 continue;
             };
-            let next = selector.advance(*positions, segment);
-            if next == 0 {
-                continue;
+            watches.extend_from_slice(&at.watches);
+            if at.rules.names_events() {
+                node.named.push(*state);
             }
-            node.alive.push((*at, next));
-            if !selector.matched(next) {
-                continue;
-            }
+        }
+        watches.sort_unstable();
+        node.named.sort_unstable();
+        node.named.dedup();
+        for watch in watches
+            .iter()
+            .filter_map(|at| plan.watches.get(*at as usize))
+        {
             match watch {
                 Watch::Classify(category) => {
                     known = known.or(Some((Source::Policy, Some(*category))));
@@ -330,7 +341,6 @@ impl Paths {
                         known = known.or(Some((Source::Catalog, field.category)));
                     }
                 }
-                Watch::Rule(rule) => node.by_field.push(*rule),
                 Watch::Set(set) => node.set = node.set.or(Some(*set)),
                 Watch::Project => node.project = true,
                 Watch::Positional => node.positional = true,
@@ -344,9 +354,7 @@ impl Paths {
         }
         // A wrapper's value is what the wrapper is.
         node.route |= known.is_none() && above.route;
-        node.by_field.sort_unstable();
-        node.by_field.dedup();
-        node.adds = adds_at(plan, &node.alive);
+        node.adds = adds_at(plan, &node.active);
         self.classify(&mut node, parent, known);
         node
     }
@@ -399,109 +407,6 @@ impl Paths {
             (None, None) => Source::None,
         };
     }
-
-    /// The rule for a leaf at a node whose category comes from its path.
-    #[inline]
-    pub(super) fn leaf_rule(
-        &mut self,
-        plan: &Plan,
-        id: NodeId,
-        class: usize,
-        mask: &ClassMask,
-    ) -> RuleId {
-        if let Some(rule) = self.get(id).leaf_rules.get(class)
-            && *rule != UNKNOWN
-        {
-            return *rule;
-        }
-        let rule = self.rule_for(plan, id, self.get(id).category, mask, class);
-        remember(&mut self.get_mut(id).leaf_rules, class, rule);
-        rule
-    }
-
-    /// The rule for a leaf with a category that its value gave it.
-    pub(super) fn rule_for(
-        &mut self,
-        plan: &Plan,
-        id: NodeId,
-        category: Option<DataCategory>,
-        mask: &ClassMask,
-        class: usize,
-    ) -> RuleId {
-        let own = plan.decide(category, &self.get(id).by_field, mask, Need::Leaf);
-        own.min(self.inherited(plan, id, class, mask))
-    }
-
-    /// The rule for a span found in a leaf at this node.
-    pub(super) fn span_rule(
-        &self,
-        plan: &Plan,
-        id: NodeId,
-        category: DataCategory,
-        mask: &ClassMask,
-    ) -> RuleId {
-        plan.decide(Some(category), &self.get(id).by_field, mask, Need::Category)
-    }
-
-    /// The rule for a container at a node, or of one above it.
-    pub(super) fn container_rule(
-        &mut self,
-        plan: &Plan,
-        id: NodeId,
-        class: usize,
-        mask: &ClassMask,
-    ) -> RuleId {
-        if let Some(rule) = self.get(id).container_rules.get(class)
-            && *rule != UNKNOWN
-        {
-            return *rule;
-        }
-        let node = self.get(id);
-        let named: SmallVec<[RuleId; 2]> = node
-            .by_field
-            .iter()
-            .filter(|rule| self.names_containers(plan, id, **rule))
-            .copied()
-            .collect();
-        let own = if node.parent == NONE {
-            NO_RULE
-        } else {
-            plan.decide(node.below, &named, mask, Need::Named)
-        };
-        let rule = own.min(self.inherited(plan, id, class, mask));
-        remember(&mut self.get_mut(id).container_rules, class, rule);
-        rule
-    }
-
-    /// `**` at the end speaks about leaves: else a catch-all would take the whole event.
-    fn names_containers(&self, plan: &Plan, id: NodeId, rule: RuleId) -> bool {
-        self.get(id).alive.iter().any(|(at, positions)| {
-            plan.watched
-                .get(*at as usize)
-                .is_some_and(|(watch, selector)| {
-                    matches!(watch, Watch::Rule(of) if *of == rule)
-                        && selector.matched(*positions)
-                        && selector.steps().last() != Some(&Step::Deep)
-                })
-        })
-    }
-
-    fn inherited(&mut self, plan: &Plan, id: NodeId, class: usize, mask: &ClassMask) -> RuleId {
-        let node = self.get(id);
-        let parent = node.parent;
-        // A field that the catalog knows to be harmless inherits nothing.
-        let harmless = node.source == Source::Catalog && node.category.is_none();
-        if id == ROOT || parent == NONE || harmless {
-            return NO_RULE;
-        }
-        let rule = self.container_rule(plan, parent, class, mask);
-        let takes = plan.action(rule).takes_containers();
-        if rule == NO_RULE || takes {
-            NO_RULE
-        } else {
-            rule
-        }
-    }
 }
 
 impl PathNode {
@@ -510,8 +415,8 @@ impl PathNode {
             parent,
             key: key.into(),
             item,
-            alive: SmallVec::new(),
-            by_field: SmallVec::new(),
+            active: SmallVec::new(),
+            named: SmallVec::new(),
             category: None,
             source: Source::None,
             protocol: false,
@@ -548,31 +453,10 @@ impl PathNode {
     }
 }
 
-fn remember(rules: &mut SmallVec<[RuleId; 2]>, class: usize, rule: RuleId) {
-    if rules.len() <= class {
-        rules.resize(class + 1, UNKNOWN);
-    }
-    if let Some(slot) = rules.get_mut(class) {
-        *slot = rule;
-    }
-}
-
-/// Sets with `add` whose last step is the only one still to come.
-fn adds_at(plan: &Plan, alive: &[(u32, u64)]) -> SmallVec<[u16; 1]> {
-    let Some(place) = plan.place() else {
-        return SmallVec::new();
-    };
-    alive
-        .iter()
-        .filter_map(|(at, positions)| {
-            let (watch, selector) = plan.watched.get(*at as usize)?;
-            let Watch::Set(set) = watch else {
-                return None;
-            };
-            let add = place.sets.get(usize::from(*set)).is_some_and(|s| s.add);
-            let last = selector.steps().len().checked_sub(1)?;
-            let key = matches!(selector.steps().last(), Some(Step::Key(_)));
-            (add && key && positions >> last & 1 == 1).then_some(*set)
-        })
-        .collect()
+/// Sets whose last step is the only one still to come.
+fn adds_at(plan: &Plan, active: &[StateId]) -> SmallVec<[u16; 1]> {
+    let ends = active.iter().filter_map(|state| plan.at(*state));
+    let mut adds: SmallVec<[u16; 1]> = ends.flat_map(|at| &at.adds).copied().collect();
+    adds.sort_unstable();
+    adds
 }

@@ -91,9 +91,7 @@ fn words(plan: &Plan) -> &HashSet<Box<str>> {
             steps.iter().filter_map(key).collect()
         };
         let mut words: HashSet<Box<str>> = HashSet::new();
-        for (_, selector) in &plan.watched {
-            words.extend(keys(selector.steps()));
-        }
+        words.extend(plan.selectors.keys().map(Into::into));
         if let Some(place) = plan.place() {
             words.extend(
                 place

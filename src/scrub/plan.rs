@@ -1,20 +1,22 @@
 //! A plan: one policy seen from one endpoint.
 //!
-//! Everything that does not depend on a request is worked out here, once: which rules can hold, which
-//! selectors are watched, which rules can match a category. What depends on a path is worked out
-//! once per path and remembered in [`super::paths`], so that the cost of a leaf does not grow with the
-//! number of rules.
+//! Everything that does not depend on a request is worked out here, once: which rules can hold, and
+//! which selectors are watched, as one automaton. What depends on a path is worked out once per path
+//! and remembered in [`super::paths`]; neither the first look at a path nor the next costs more when
+//! there are more rules.
 
 use std::sync::{Arc, OnceLock};
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
+use smallvec::SmallVec;
 
-use super::facts::{Facts, Person};
+use super::classes::Scopes;
+use super::ruling::Ruling;
 use crate::action::Action;
 use crate::catalog::{Endpoint, Field, Vendor};
 use crate::category::DataCategory;
 use crate::policy::{CompiledPolicy, Consent, Rule, Unlisted, When};
-use crate::selector::{Selector, Step, glob_match};
+use crate::selector::{Selector, SelectorSet, SetBuilder, StateId, Step, glob_match};
 
 /// A rule's index in its policy. Lower wins; [`NO_RULE`] loses against every rule.
 pub(super) type RuleId = u32;
@@ -22,15 +24,13 @@ pub(super) type RuleId = u32;
 /// No rule matches.
 pub(super) const NO_RULE: RuleId = RuleId::MAX;
 
-/// What a watched selector is watched for.
+/// What a place is watched for, besides the rules about it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Watch {
     /// `[[classify]]`: the category.
     Classify(DataCategory),
     /// A catalog field: index into [`Plan::fields`].
     Field(u16),
-    /// A rule's field condition.
-    Rule(RuleId),
     /// A forced value: index into the endpoint's sets.
     Set(u16),
     /// A place where the project token stands.
@@ -45,24 +45,41 @@ pub(super) enum Watch {
     Unfold(u16),
 }
 
+/// What stands at a state of the selectors.
+#[derive(Default)]
+pub(super) struct At {
+    /// Indices into [`Plan::watches`], ascending: the first that knows the category is believed.
+    pub(super) watches: SmallVec<[u32; 1]>,
+    /// The rules with a selector that ends here.
+    pub(super) rules: Ruling,
+    /// The selectors that end here end in `**`.
+    pub(super) deep: bool,
+    /// Sets whose member belongs into a container here.
+    pub(super) adds: SmallVec<[u16; 1]>,
+}
+
 /// See the module.
 pub(super) struct Plan {
     pub(super) vendor: Arc<Vendor>,
     pub(super) endpoint: usize,
     pub(super) policy: Arc<CompiledPolicy>,
-    /// The endpoint's fields, then the vendor's: the first that matches knows.
+    /// The endpoint's fields, then the vendor's, then those of kinds of events.
     pub(super) fields: Vec<Field>,
-    pub(super) watched: Vec<(Watch, Selector)>,
-    /// How many of them are watched in every event; the others only in events of their kind.
-    pub(super) common: usize,
+    /// All selectors. The first root is of every event, the others of the kinds, in their order.
+    pub(super) selectors: SelectorSet,
+    /// What stands at each of its states.
+    at: Vec<At>,
+    pub(super) watches: Vec<Watch>,
     /// Sets of a member of a member of the event: index, and the two keys.
     pub(super) deep: Vec<(u16, Box<str>, Box<str>)>,
-    /// Kinds of events: what tells them, and which are watched in them besides.
-    pub(super) kinds: Vec<(Box<str>, Box<str>, std::ops::Range<usize>)>,
-    /// By category index (last: no category): the rules without a field condition that cover it.
-    open: Vec<Box<[RuleId]>>,
-    /// Rules whose events or `when` are conditions, in order: a class is a mask over them.
-    pub(super) scoped: Vec<RuleId>,
+    /// Kinds of events: what tells them.
+    pub(super) kinds: Vec<(Box<str>, Box<str>)>,
+    /// The rules without a field condition.
+    pub(super) open: Ruling,
+    /// Rules that hold for some events only.
+    pub(super) scopes: Scopes,
+    /// Where the selectors of rules that name events end.
+    states: HashMap<RuleId, Vec<StateId>>,
     /// Whether any rule names events.
     pub(super) by_event: bool,
     /// Whether a rule speaks about this endpoint by name: what recordings need to be let through.
@@ -81,6 +98,120 @@ pub(super) struct Plan {
     pub(super) words: OnceLock<HashSet<Box<str>>>,
 }
 
+/// The selectors of a plan while they are collected.
+struct Watching<'p> {
+    selectors: SetBuilder,
+    at: Vec<At>,
+    watches: Vec<Watch>,
+    states: HashMap<RuleId, Vec<StateId>>,
+    plan: &'p Plan,
+}
+
+impl Watching<'_> {
+    fn at(&mut self, root: usize, selector: &Selector) -> Option<(StateId, &mut At)> {
+        let state = self.selectors.add(StateId::try_from(root).ok()?, selector);
+        let slot = state as usize;
+        if self.at.len() <= slot {
+            self.at.resize_with(slot + 1, At::default);
+        }
+        let at = self.at.get_mut(slot)?;
+        at.deep = selector.steps().last() == Some(&Step::Deep);
+        Some((state, at))
+    }
+
+    fn watch(&mut self, root: usize, selector: &Selector, watch: Watch) {
+        let Ok(number) = u32::try_from(self.watches.len()) else {
+            return;
+        };
+        self.watches.push(watch);
+        if let Some((_, at)) = self.at(root, selector) {
+            at.watches.push(number);
+        }
+    }
+
+    fn watch_all<'s>(
+        &mut self,
+        selectors: impl IntoIterator<Item = &'s Selector>,
+        watch: impl Fn(u16) -> Watch,
+    ) {
+        for (at, selector) in selectors.into_iter().enumerate() {
+            if let Ok(at) = u16::try_from(at) {
+                self.watch(0, selector, watch(at));
+            }
+        }
+    }
+
+    /// The policy's own word comes first, then what is known of a kind of events, then the rest.
+    fn catalog(&mut self, place: &Endpoint, general: usize) {
+        let plan = self.plan;
+        for classify in &plan.policy.classify {
+            for selector in &classify.fields {
+                self.watch(0, selector, Watch::Classify(classify.category));
+            }
+        }
+        let mut own = general..;
+        for (kind, root) in plan.vendor.kinds.iter().zip(1..) {
+            for (field, at) in kind.fields.iter().zip(&mut own) {
+                if let Ok(at) = u16::try_from(at) {
+                    self.watch(root, &field.selector, Watch::Field(at));
+                }
+            }
+        }
+        let fields = plan.fields.iter().take(general);
+        self.watch_all(fields.map(|field| &field.selector), Watch::Field);
+        self.watch_all(place.sets.iter().map(|set| &set.field), Watch::Set);
+        let vendor = &plan.vendor;
+        self.watch_all(vendor.tuples.iter().map(|t| &t.lists), Watch::Tuple);
+        self.watch_all(&vendor.required, |_| Watch::Required);
+        self.watch_all(&vendor.positional, |_| Watch::Positional);
+        self.watch_all(vendor.unfold.iter().map(|u| &u.selector), Watch::Unfold);
+        self.watch_all(&vendor.project, |_| Watch::Project);
+    }
+
+    fn rules(&mut self, here: &[(RuleId, &Rule)]) {
+        let plan = self.plan;
+        for (id, rule) in here {
+            for selector in &rule.fields {
+                let Some((state, at)) = self.at(0, selector) else {
+                    continue;
+                };
+                at.rules.push(plan, *id, rule);
+                if !rule.events.is_empty() {
+                    self.states.entry(*id).or_default().push(state);
+                }
+            }
+        }
+    }
+
+    /// Notes at each state which sets' members are one key away.
+    fn finish(mut self, place: &Endpoint) -> (SelectorSet, Vec<At>, Vec<Watch>) {
+        let set = self.selectors.build();
+        self.at.resize_with(set.len(), At::default);
+        let sets = |state: StateId| {
+            let at = self.at.get(state as usize);
+            let watches = at.into_iter().flat_map(|at| &at.watches);
+            watches.filter_map(|watch| match self.watches.get(*watch as usize) {
+                Some(Watch::Set(set)) => Some(*set),
+                _ => None,
+            })
+        };
+        let adds = |set: &u16| place.sets.get(usize::from(*set)).is_some_and(|s| s.add);
+        let adds: Vec<SmallVec<[u16; 1]>> = (0..)
+            .take(set.len())
+            .map(|state| {
+                let mut found: SmallVec<[u16; 1]> =
+                    set.by_key(state).flat_map(sets).filter(adds).collect();
+                found.sort_unstable();
+                found
+            })
+            .collect();
+        for (at, adds) in self.at.iter_mut().zip(adds) {
+            at.adds = adds;
+        }
+        (set, self.at, self.watches)
+    }
+}
+
 impl Plan {
     pub(super) fn new(
         vendor: &Arc<Vendor>,
@@ -88,26 +219,6 @@ impl Plan {
         policy: &Arc<CompiledPolicy>,
     ) -> Option<Self> {
         let place = vendor.endpoints.get(endpoint)?;
-        let mut plan = Self {
-            vendor: Arc::clone(vendor),
-            endpoint,
-            policy: Arc::clone(policy),
-            fields: place.fields.iter().chain(&vendor.fields).cloned().collect(),
-            watched: Vec::new(),
-            common: 0,
-            deep: Vec::new(),
-            kinds: Vec::new(),
-            open: Vec::new(),
-            scoped: Vec::new(),
-            by_event: false,
-            by_endpoint: false,
-            by_facts: false,
-            consents: Vec::new(),
-            shares: Vec::new(),
-            by_country: false,
-            persons: Vec::new(),
-            words: OnceLock::new(),
-        };
         let here: Vec<(RuleId, &Rule)> = policy
             .rules
             .iter()
@@ -125,86 +236,79 @@ impl Plan {
                 .iter()
                 .any(|glob| !glob.trim_matches('*').is_empty())
         };
-        plan.by_endpoint = here.iter().any(|(_, rule)| named(rule));
-        plan.watch(place);
-        plan.index(&here);
-        plan.watch_kinds();
+        let mut plan = Self {
+            vendor: Arc::clone(vendor),
+            endpoint,
+            policy: Arc::clone(policy),
+            fields: place.fields.iter().chain(&vendor.fields).cloned().collect(),
+            selectors: SelectorSet::default(),
+            at: Vec::new(),
+            watches: Vec::new(),
+            deep: deep_sets(place),
+            kinds: Vec::new(),
+            open: Ruling::default(),
+            scopes: Scopes::new(policy.rules.len(), &here),
+            states: HashMap::new(),
+            by_event: here.iter().any(|(_, rule)| !rule.events.is_empty()),
+            by_endpoint: here.iter().any(|(_, rule)| named(rule)),
+            by_facts: false,
+            consents: Vec::new(),
+            shares: Vec::new(),
+            by_country: false,
+            persons: Vec::new(),
+            words: OnceLock::new(),
+        };
+        plan.ask(&here);
+        plan.index(place, &here);
         Some(plan)
     }
 
-    fn watch(&mut self, place: &Endpoint) {
-        for classify in &self.policy.classify {
-            for selector in &classify.fields {
-                let watch = Watch::Classify(classify.category);
-                self.watched.push((watch, selector.clone()));
-            }
-        }
-        for (at, field) in self.fields.iter().enumerate() {
-            if let Ok(at) = u16::try_from(at) {
-                self.watched
-                    .push((Watch::Field(at), field.selector.clone()));
-            }
-        }
-        for (at, set) in place.sets.iter().enumerate() {
-            if let Ok(at) = u16::try_from(at) {
-                self.watched.push((Watch::Set(at), set.field.clone()));
-                if let ([Step::Key(first), Step::Key(key)], true) = (set.field.steps(), set.add)
-                    && !first.starts_with('$')
-                {
-                    self.deep.push((at, first.clone(), key.clone()));
-                }
-            }
-        }
-        for (at, tuple) in self.vendor.tuples.iter().enumerate() {
-            if let Ok(at) = u16::try_from(at) {
-                self.watched.push((Watch::Tuple(at), tuple.lists.clone()));
-            }
-        }
-        for selector in &self.vendor.required {
-            self.watched.push((Watch::Required, selector.clone()));
-        }
-        for selector in &self.vendor.positional {
-            self.watched.push((Watch::Positional, selector.clone()));
-        }
-        for (at, unfold) in self.vendor.unfold.iter().enumerate() {
-            if let Ok(at) = u16::try_from(at) {
-                self.watched
-                    .push((Watch::Unfold(at), unfold.selector.clone()));
-            }
-        }
-        for selector in &self.vendor.project {
-            self.watched.push((Watch::Project, selector.clone()));
-        }
-    }
-
-    fn watch_kinds(&mut self) {
-        self.common = self.watched.len();
+    fn index(&mut self, place: &Endpoint, here: &[(RuleId, &Rule)]) {
         let vendor = Arc::clone(&self.vendor);
+        let general = self.fields.len();
         for kind in &vendor.kinds {
-            let first = self.watched.len();
-            for field in &kind.fields {
-                if let Ok(at) = u16::try_from(self.fields.len()) {
-                    self.watched
-                        .push((Watch::Field(at), field.selector.clone()));
-                    self.fields.push(field.clone());
-                }
-            }
-            let watched = first..self.watched.len();
-            self.kinds
-                .push((kind.key.clone(), kind.value.clone(), watched));
+            self.kinds.push((kind.key.clone(), kind.value.clone()));
+            self.fields.extend_from_slice(&kind.fields);
         }
+        let mut open = Ruling::default();
+        for (id, rule) in here.iter().filter(|(_, rule)| rule.fields.is_empty()) {
+            open.push(self, *id, rule);
+        }
+        let mut watching = Watching {
+            selectors: SetBuilder::new(1 + vendor.kinds.len()),
+            at: Vec::new(),
+            watches: Vec::new(),
+            states: HashMap::new(),
+            plan: self,
+        };
+        watching.catalog(place, general);
+        watching.rules(here);
+        let states = std::mem::take(&mut watching.states);
+        let (selectors, at, watches) = watching.finish(place);
+        self.selectors = selectors;
+        self.at = at;
+        self.watches = watches;
+        self.states = states;
+        self.open = open;
     }
 
-    fn index(&mut self, here: &[(RuleId, &Rule)]) {
-        for (at, rule) in here {
-            for selector in &rule.fields {
-                self.watched.push((Watch::Rule(*at), selector.clone()));
+    /// Notes what the rules want to know.
+    fn ask(&mut self, here: &[(RuleId, &Rule)]) {
+        let mut consents: HashSet<&Consent> = HashSet::new();
+        for (_, rule) in here {
+            let When {
+                gpc: _,
+                country,
+                consent,
+                sampled,
+            } = &rule.when;
+            self.by_country |= !country.is_empty();
+            self.shares.extend(sampled);
+            if let Some(consent) = consent
+                && consents.insert(consent)
+            {
+                self.consents.push(consent.clone());
             }
-            if !rule.events.is_empty() || !rule.when.is_empty() {
-                self.scoped.push(*at);
-            }
-            self.by_event |= !rule.events.is_empty();
-            self.ask(rule);
         }
         self.shares.sort_unstable();
         self.shares.dedup();
@@ -215,27 +319,16 @@ impl Plan {
             self.persons = super::facts::persons(&self.fields);
         }
         self.by_facts = !self.persons.is_empty() || !self.consents.is_empty();
-        let categories = DataCategory::all().map(Some).chain([None]);
-        self.open = categories
-            .map(|category| open_rules(here, category))
-            .collect();
     }
 
-    /// Notes what a rule wants to know.
-    fn ask(&mut self, rule: &Rule) {
-        let When {
-            gpc: _,
-            country,
-            consent,
-            sampled,
-        } = &rule.when;
-        self.by_country |= !country.is_empty();
-        self.shares.extend(sampled);
-        if let Some(consent) = consent
-            && !self.consents.contains(consent)
-        {
-            self.consents.push(consent.clone());
-        }
+    /// Where the selectors of a rule end that names events; nowhere, when it has none.
+    pub(super) fn states_of(&self, id: RuleId) -> &[StateId] {
+        self.states.get(&id).map_or(&[], |states| states)
+    }
+
+    /// What stands at a state.
+    pub(super) fn at(&self, state: StateId) -> Option<&At> {
+        self.at.get(state as usize)
     }
 
     /// The endpoint.
@@ -256,111 +349,18 @@ impl Plan {
             (None, Unlisted::Drop) => &Action::Drop,
         }
     }
-
-    /// The first rule for a leaf. `by_field` are the rules whose field condition holds, in order.
-    pub(super) fn decide(
-        &self,
-        category: Option<DataCategory>,
-        by_field: &[RuleId],
-        class: &ClassMask,
-        need: Need,
-    ) -> RuleId {
-        let slot = category.map_or(DataCategory::COUNT, DataCategory::index);
-        let open = self.open.get(slot).map_or(&[][..], |list| list);
-        let holds = |id: &&RuleId| {
-            self.rule(**id).is_some_and(|rule| match need {
-                Need::Leaf => true,
-                // Judged "by the rules for its category": a rule that names no category does not
-                // speak about what a detector found, nor does a catch-all take containers.
-                Need::Category => !rule.categories.is_empty(),
-                Need::Named => !rule.categories.is_empty() || !rule.fields.is_empty(),
-            }) && class.allows(self, **id)
-        };
-        let first_open = open.iter().find(holds).copied();
-        let first_field = by_field
-            .iter()
-            .filter(|id| self.rule(**id).is_some_and(|rule| covers(rule, category)))
-            .find(holds)
-            .copied();
-        first_open
-            .unwrap_or(NO_RULE)
-            .min(first_field.unwrap_or(NO_RULE))
-    }
 }
 
-/// Which rules may answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Need {
-    /// Any rule.
-    Leaf,
-    /// Rules with a category condition.
-    Category,
-    /// Rules with a category or a field condition.
-    Named,
-}
-
-/// Which scoped rules hold for an event.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct ClassMask {
-    holds: Vec<bool>,
-}
-
-impl ClassMask {
-    pub(super) fn new(plan: &Plan, event: Option<&str>, facts: &Facts) -> Self {
-        let holds = plan
-            .scoped
-            .iter()
-            .map(|id| {
-                plan.rule(*id).is_some_and(|rule| {
-                    holds(&rule.when, plan, facts)
-                        && (rule.events.is_empty()
-                            || event.is_some_and(|name| any_glob(&rule.events, name)))
-                })
-            })
-            .collect();
-        Self { holds }
-    }
-
-    fn allows(&self, plan: &Plan, id: RuleId) -> bool {
-        match plan.scoped.binary_search(&id) {
-            Ok(at) => self.holds.get(at).copied().unwrap_or(false),
-            Err(_) => true,
+/// Sets that bring their container along.
+fn deep_sets(place: &Endpoint) -> Vec<(u16, Box<str>, Box<str>)> {
+    let sets = (0..).zip(&place.sets).filter(|(_, set)| set.add);
+    sets.filter_map(|(at, set)| match set.field.steps() {
+        [Step::Key(first), Step::Key(key)] if !first.starts_with('$') => {
+            Some((at, first.clone(), key.clone()))
         }
-    }
-}
-
-fn holds(when: &When, plan: &Plan, facts: &Facts) -> bool {
-    let country = |code: [u8; 2]| when.country.contains(&code);
-    let consent = |want: &Consent| {
-        let at = plan.consents.iter().position(|known| known == want);
-        at.is_some_and(|at| facts.consents >> at & 1 == 1)
-    };
-    let sampled = |share: u64| facts.person.is_some_and(|p: Person| p.sample < share);
-    when.gpc.is_none_or(|want| want == facts.gpc)
-        && (when.country.is_empty() || facts.country.is_some_and(country))
-        && when.consent.as_ref().is_none_or(consent)
-        && when.sampled.is_none_or(sampled)
-}
-
-/// The rules without a field condition that cover a category, up to the one that always decides:
-/// no rule behind it is ever asked.
-fn open_rules(here: &[(RuleId, &Rule)], category: Option<DataCategory>) -> Box<[RuleId]> {
-    let mut open = Vec::new();
-    for (at, rule) in here {
-        if !rule.fields.is_empty() || !covers(rule, category) {
-            continue;
-        }
-        open.push(*at);
-        // A rule that names no category is not asked about spans.
-        if !rule.categories.is_empty() && rule.events.is_empty() && rule.when.is_empty() {
-            break;
-        }
-    }
-    open.into()
-}
-
-fn covers(rule: &Rule, category: Option<DataCategory>) -> bool {
-    rule.categories.is_empty() || category.is_some_and(|c| rule.categories.has(c))
+        _ => None,
+    })
+    .collect()
 }
 
 fn any_glob(globs: &[Box<str>], text: &str) -> bool {

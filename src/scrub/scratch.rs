@@ -1,7 +1,7 @@
 //! What a thread keeps from one request to the next. Holds values of the last request in its buffers
 //! only, which no report shows.
 
-use super::engine::Classes;
+use super::classes::Classes;
 use super::memo::Memo;
 use super::paths::Paths;
 use super::plan::Plan;

@@ -42,7 +42,10 @@ impl Judge<'_, '_> {
             else {
                 return false;
             };
-            let (settled, done) = (hot.settled(self.class), hot.done);
+            let (mut settled, done) = (hot.settled(self.class), hot.done);
+            if settled == Settled::No {
+                settled = hot.settled(self.class_at(path));
+            }
             let raw = bytes.get(node.range()).unwrap_or(&[]);
             let (leaf, done) = match (settled, node.kind) {
                 (Settled::No, _) | (_, Kind::Object | Kind::Array | Kind::Key) => return false,

@@ -66,9 +66,7 @@ impl Judge<'_, '_> {
                 fate
             }
         } else {
-            let rule = self
-                .paths
-                .rule_for(self.plan, found.path, None, &self.mask, self.class);
+            let rule = self.paths.rule_for(self.plan, found.path, None, &self.mask);
             let found = Found {
                 rule,
                 category: None,
@@ -202,19 +200,19 @@ impl Judge<'_, '_> {
         if all || *self.action(found) != Action::Keep {
             return Wanted::ALL;
         }
-        let (path, class) = (found.path, self.class);
+        let (path, class) = (found.path, self.class_at(found.path));
         if let Some((known, wanted)) = self.paths.get(path).wanted
             && known == class
         {
             return wanted;
         }
-        let rule = self.paths.leaf_rule(self.plan, path, class, &self.mask);
+        let rule = self.paths.leaf_rule(self.plan, path, &self.mask);
         let wanted = Wanted::of(|entity| {
             entity.category().is_some_and(|category| {
                 *self.span_action(path, category) != Action::Keep
                     || self
                         .paths
-                        .rule_for(self.plan, path, Some(category), &self.mask, class)
+                        .rule_for(self.plan, path, Some(category), &self.mask)
                         != rule
             })
         });

@@ -284,9 +284,7 @@ impl Judge<'_, '_> {
                     && self.is_event(roots, frame.depth, true);
                 let rule = match event {
                     true => NO_RULE,
-                    false => self
-                        .paths
-                        .container_rule(self.plan, path, self.class, &self.mask),
+                    false => self.paths.container_rule(self.plan, path, &self.mask),
                 };
                 let action = self.plan.action(rule);
                 if rule == NO_RULE || !action.takes_containers() {

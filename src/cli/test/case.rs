@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::reader::{Document, Table, verdict};
+use crate::reader::{Mended, Table, verdict};
 
 /// A test file.
 pub(super) struct Suite {
@@ -50,7 +50,8 @@ pub(super) enum Outcome {
 impl Suite {
     /// Reads a test file.
     pub(super) fn read(file: &str, text: &str) -> Result<Self, Diagnostics> {
-        let (document, mut d) = Document::parse(file, text);
+        let mended = Mended::of(text);
+        let (document, mut d) = mended.document(file);
         let root = document.root();
         let policy = root.str("policy", &mut d).map(|p| p.value.to_owned());
         let tables = root.tables("case", &mut d);
