@@ -10,7 +10,8 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::wildcard_enum_match_arm,
-    reason = "a panic is a failed test"
+    clippy::too_many_lines,
+    reason = "a panic is a failed test, and a list of codecs is long"
 )]
 
 mod support;
