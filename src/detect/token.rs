@@ -20,8 +20,8 @@ pub enum Form {
 const LEAST_HEX: usize = 25;
 /// Longer texts are no ids.
 const LONGEST: usize = 128;
-/// Longest words in front of hexadecimal digits.
-const LONGEST_WORDS: usize = 40;
+/// Longest words in front of hexadecimal digits: too short to be text in hexadecimal digits.
+const LONGEST_WORDS: usize = 16;
 const UUID: usize = 36;
 
 /// The form of a text that is an id as machines write them.
@@ -60,13 +60,17 @@ fn is_uuid(bytes: &[u8]) -> bool {
 /// Hexadecimal digits in lower case, a letter among them, perhaps behind words of letters with
 /// dashes or underscores between (`ajs-next-…`), unless an issuer's secrets begin like that.
 fn is_hex_id(bytes: &[u8]) -> bool {
-    let hex = |b: &u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-    let start = bytes
-        .iter()
-        .rposition(|b| !hex(b))
-        .map_or(0, |before| before + 1);
+    let start = memchr::memrchr2(b'-', b'_', bytes).map_or(0, |mark| mark + 1);
     let (words, digits) = bytes.split_at(start);
-    if digits.len() < LEAST_HEX || digits.iter().all(u8::is_ascii_digit) {
+    if digits.len() < LEAST_HEX {
+        return false;
+    }
+    // Without a way out, so that the loop takes many bytes at a time.
+    let (hex, letter) = digits.iter().fold((true, false), |(hex, letter), b| {
+        let is_letter = matches!(b, b'a'..=b'f');
+        (hex & (is_letter | b.is_ascii_digit()), letter | is_letter)
+    });
+    if !hex || !letter {
         return false;
     }
     let Some((mark, letters)) = words.split_last() else {

@@ -53,7 +53,8 @@ struct Place {
 /// What the walk does after a child.
 enum Next {
     Done,
-    Enter(Frame),
+    /// A container, by its node's number.
+    Enter(usize, Place),
     DropEvent,
 }
 
@@ -161,7 +162,7 @@ impl Judge<'_, '_> {
             depth: 0,
             element: false,
         };
-        stack.extend(self.enter(text, tape, root, &place)?);
+        self.enter(text, tape, root, &place, &mut stack)?;
         let mut done = Ok(true);
         while let Some(frame) = stack.last_mut() {
             if frame.cursor >= frame.tape_end {
@@ -173,7 +174,12 @@ impl Judge<'_, '_> {
             }
             match self.child(text, tape, edits, frame) {
                 Ok(Next::Done) => {}
-                Ok(Next::Enter(inner)) => stack.push(inner),
+                Ok(Next::Enter(at, place)) => {
+                    if let Err(stop) = self.enter(text, tape, at, &place, &mut stack) {
+                        done = Err(stop);
+                        break;
+                    }
+                }
                 Ok(Next::DropEvent) => {
                     if !self.drop_event(edits, tape, &mut stack) {
                         done = Ok(false);
@@ -197,9 +203,10 @@ impl Judge<'_, '_> {
         tape: &Tape,
         at: usize,
         place: &Place,
-    ) -> Result<Option<Frame>, Stop> {
+        stack: &mut Vec<Frame>,
+    ) -> Result<(), Stop> {
         let Some(node) = tape.node(at) else {
-            return Ok(None);
+            return Ok(());
         };
         let object = node.kind == Kind::Object;
         let may_be = object && self.is_event(place.roots, place.depth, place.element);
@@ -221,7 +228,7 @@ impl Judge<'_, '_> {
         } else {
             (place.path, None)
         };
-        Ok(Some(Frame {
+        stack.push(Frame {
             tape_end: node.next as usize,
             cursor: at + 1,
             path,
@@ -241,7 +248,8 @@ impl Judge<'_, '_> {
             } else {
                 SmallVec::new()
             },
-        }))
+        });
+        Ok(())
     }
 
     /// Judges the next child of a container.
@@ -296,8 +304,7 @@ impl Judge<'_, '_> {
                         depth: frame.depth + usize::from(frame.object),
                         element: !frame.object,
                     };
-                    let inner = self.enter(text, tape, value, &place)?;
-                    return Ok(inner.map_or(Next::Done, Next::Enter));
+                    return Ok(Next::Enter(value, place));
                 }
                 self.report.leaves += 1;
                 let category = self.paths.get(path).category;
@@ -390,12 +397,15 @@ impl Judge<'_, '_> {
 
     /// Closes a container: adds what must be there, tells the parent.
     fn finish(&mut self, edits: &mut Edits, stack: &mut Vec<Frame>) {
-        let Some(mut frame) = stack.pop() else {
+        // Looked at where it stands: it is too large to be moved for each container.
+        let Some(frame) = stack.last_mut() else {
             return;
         };
-        let close = frame.whole.end.saturating_sub(1);
-        let adds = self.paths.get(frame.path).adds.clone();
-        for set in adds {
+        let end = frame.whole.end;
+        let close = end.saturating_sub(1);
+        let adds = &self.paths.get(frame.path).adds;
+        let adds = (!adds.is_empty()).then(|| adds.clone());
+        for set in adds.into_iter().flatten() {
             if !frame.object || frame.met.contains(&set) {
                 continue;
             }
@@ -424,8 +434,9 @@ impl Judge<'_, '_> {
         if frame.own != NodeId::MAX {
             self.paths.release(frame.own);
         }
+        stack.truncate(stack.len() - 1);
         if let Some(parent) = stack.last_mut() {
-            parent.commas.keep(frame.whole.end);
+            parent.commas.keep(end);
         }
     }
 
