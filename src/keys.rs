@@ -207,6 +207,18 @@ impl KeyRing {
         Self::load(directory(state_dir, name)?)
     }
 
+    /// Whether the ring `name` is there and can be read; nothing is made.
+    ///
+    /// # Errors
+    /// [`KeyError`], for a ring that is there.
+    pub fn is_there(state_dir: &Path, name: &str) -> Result<bool, KeyError> {
+        let dir = directory(state_dir, name)?;
+        if !dir.is_dir() || numbers(&dir)?.is_empty() {
+            return Ok(false);
+        }
+        Self::load(dir).map(|_| true)
+    }
+
     fn load(dir: PathBuf) -> Result<Self, KeyError> {
         let mut epochs = Vec::new();
         let mut since = None;

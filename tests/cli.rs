@@ -346,6 +346,21 @@ fn pseudonym_is_what_scrub_writes() {
 }
 
 #[test]
+fn a_check_makes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let looked = tamis(dir.path(), &["check"]);
+    assert_eq!(code(&looked), 0);
+    assert!(err(&looked).contains("no pseudonym key yet"), "{looked:?}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+
+    let key = dir.path().join("keys/primary/1.key");
+    good(dir.path(), &["keys", "new"], "");
+    assert!(!err(&tamis(dir.path(), &["check"])).contains("no pseudonym key yet"));
+    std::fs::write(&key, "nothing").unwrap();
+    assert_eq!(code(&tamis(dir.path(), &["check"])), 1);
+}
+
+#[test]
 fn keys_are_made_listed_rotated_and_shredded() {
     let dir = state();
     let home = dir.path().join("state");

@@ -93,8 +93,14 @@ fn check(
                     .filter(|rule| !rule.cost.is_empty())
                     .map(|rule| (rule.name.to_string(), rule.cost.to_string())),
             );
-            if let Err(error) = setup::key(config, &policy) {
-                collect(error, drawn, findings);
+            match setup::check_key(config, &policy) {
+                Ok(None) => {}
+                // A look makes nothing.
+                Ok(Some(place)) => output::note(&format!(
+                    "no pseudonym key yet: the first start makes one in {}",
+                    place.display()
+                )),
+                Err(error) => collect(error, drawn, findings),
             }
         }
         Err(mut errors) => {

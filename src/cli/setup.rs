@@ -230,6 +230,22 @@ pub(super) fn key(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<Ke
     Ok(key)
 }
 
+/// Whether the key of a policy can be read; tells where the first start will make one, if there is
+/// none yet.
+pub(super) fn check_key(
+    config: &Config,
+    policy: &CompiledPolicy,
+) -> anyhow::Result<Option<PathBuf>> {
+    let source = &*policy.pseudonyms.key;
+    if let Some(external) = keys::external(source) {
+        external?;
+        return Ok(None);
+    }
+    let dir = state_dir(config);
+    let there = KeyRing::is_there(&dir, source)?;
+    Ok((!there).then(|| dir.join("keys").join(source)))
+}
+
 fn open_key(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<(Key, bool)> {
     let source = &*policy.pseudonyms.key;
     let now = keys::now();
