@@ -1,10 +1,11 @@
-// The real Amplitude browser SDK with autocapture.
+// The real Amplitude browser SDK with autocapture; without what it measures of the machine (web vitals, network, frustration), whose events come or
+// do not as the load has it.
 import * as amplitude from '@amplitude/analytics-browser';
 import { E2E, WHO, UTILITY, EVENT, properties, traits, drive } from './common.js';
 
 drive(async () => {
   await amplitude.init(E2E.project, undefined, {
-    serverUrl: E2E.base + '/2/httpapi', flushIntervalMillis: 300, autocapture: true, remoteConfig: { fetchRemoteConfig: false }, fetchRemoteConfig: false, ...E2E.options,
+    serverUrl: E2E.base + '/2/httpapi', flushIntervalMillis: 300, autocapture: { elementInteractions: true }, remoteConfig: { fetchRemoteConfig: false }, fetchRemoteConfig: false, ...E2E.options,
   }).promise;
   amplitude.track('Anonymous Visit', { plan: UTILITY.plan });
   amplitude.setUserId(WHO.user_id);
