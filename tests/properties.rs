@@ -379,9 +379,9 @@ fn many_runs_and_spans_cost_linear_time() {
     let time = |n: usize| {
         let text = "aaaaaaaaaaaaaaaaaaaaaaaa/bbbbbbbbbbbbbbbbbbbb a@example.com ".repeat(n);
         let given = in_properties(&format!("{{\"v\":\"{text}\"}}"));
-        let start = std::time::Instant::now();
+        let start = support::spent();
         assert!(!body(s, &track(&given)).contains("a@example"));
-        start.elapsed()
+        support::spent().saturating_sub(start)
     };
     time(500);
     let (short, long) = (time(2_000), time(16_000));

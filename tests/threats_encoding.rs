@@ -19,9 +19,7 @@ mod threats_support;
 
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
-
-use support::{Outcome, Request, builtin, keep_but, scrubber, send, track};
+use support::{Outcome, Request, builtin, keep_but, scrubber, send, spent, track};
 use tamis::codec::DecodeErrorKind;
 use tamis::scrub::{Refusal, Scrubber};
 use threats_support::*;
@@ -494,11 +492,6 @@ fn cesu_8_is_read_only_where_the_catalog_says_so() {
         matches!(send(&s, &request), Outcome::Refuse(_)),
         "not in plain JSON"
     );
-}
-
-/// The processor time that this thread has had.
-fn spent() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).expect("time goes on")
 }
 
 /// Ends, at a cost that no blow-up would keep to, whatever else the machine does.

@@ -24,6 +24,12 @@ use tamis::policy::CompiledPolicy;
 use tamis::scrub::{CleanRequest, RawRequest, Refusal, Scratch, Scrubber, Verdict, real_target};
 use tamis::sensitive::SecretKey;
 
+/// The processor time that this thread has had: what work costs, whatever else the machine does.
+pub fn spent() -> std::time::Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    now.try_into().expect("time goes on")
+}
+
 /// A scrubber for the built-in vendors under a policy's text.
 pub fn scrubber(policy: &str) -> Scrubber {
     let (policy, _) = CompiledPolicy::load("test.toml", policy).unwrap_or_else(|d| panic!("{d}"));
