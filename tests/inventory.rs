@@ -168,19 +168,7 @@ fn value() -> impl Strategy<Value = String> {
         Just(r#""https://shop.example/a?mail=ann%40shop.example&b=1""#.to_owned()),
         Just(r#""{\"email\":\"ann@shop.example\",\"k\":1,\"t\":\"x\"}""#.to_owned()),
     ];
-    leaf.prop_recursive(3, 12, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4)
-                .prop_map(|items| format!("[{}]", items.join(","))),
-            prop::collection::vec((key(), inner), 0..4).prop_map(|members| {
-                let members: Vec<_> = members
-                    .iter()
-                    .map(|(key, value)| format!("\"{key}\":{value}"))
-                    .collect();
-                format!("{{{}}}", members.join(","))
-            }),
-        ]
-    })
+    support::documents(leaf, key())
 }
 
 fn key() -> impl Strategy<Value = String> {

@@ -243,19 +243,7 @@ fn value(flat: bool) -> impl Strategy<Value = String> {
         Just("\"write to ann@shop.example, or bob@shop.example\"".to_owned()),
         folded,
     ];
-    leaf.prop_recursive(3, 12, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4)
-                .prop_map(|items| format!("[{}]", items.join(","))),
-            prop::collection::vec((key(), inner), 0..4).prop_map(|members| {
-                let members: Vec<_> = members
-                    .iter()
-                    .map(|(key, value)| format!("\"{key}\":{value}"))
-                    .collect();
-                format!("{{{}}}", members.join(","))
-            }),
-        ]
-    })
+    support::documents(leaf, key())
 }
 
 fn key() -> impl Strategy<Value = String> {

@@ -19,6 +19,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use tamis::catalog::Found;
 use tamis::policy::CompiledPolicy;
 use tamis::scrub::{CleanRequest, RawRequest, Refusal, Scratch, Scrubber, Verdict, real_target};
@@ -122,4 +123,20 @@ pub fn body(scrubber: &Scrubber, request: &Request<'_>) -> String {
         Outcome::Answer => "(answered)".into(),
         Outcome::Refuse(refusal) => format!("(refused: {refusal:?})"),
     }
+}
+
+/// JSON texts of leaves, lists and objects with keys, a few levels deep.
+pub fn documents(
+    leaf: impl Strategy<Value = String> + 'static,
+    key: impl Strategy<Value = String> + 'static,
+) -> impl Strategy<Value = String> {
+    let key = key.boxed();
+    leaf.prop_recursive(3, 12, 4, move |inner| {
+        let member = (key.clone(), inner.clone());
+        let member = member.prop_map(|(key, value)| format!("\"{key}\":{value}"));
+        prop_oneof![
+            prop::collection::vec(inner, 0..4).prop_map(|all| format!("[{}]", all.join(","))),
+            prop::collection::vec(member, 0..4).prop_map(|all| format!("{{{}}}", all.join(","))),
+        ]
+    })
 }
