@@ -215,6 +215,31 @@ fn no_private_token_of_a_library_is_forgeable() {
 }
 
 #[test]
+fn values_stand_between_signs_of_any_script() {
+    let s = builtin("default");
+    let mut holes = Holes::default();
+    let national = "(415) 555-0137";
+    for sign in [
+        "“", "”", "‘", "’", "…", "«", "»", "•", "·", "–", "—", "\u{a0}", "\u{2003}", "\u{2028}",
+        "®", "→", "°", "×", "、", "。", "，", "😀", "✅", "\u{fffd}", "\"", "'", "|", "*",
+    ] {
+        for value in CANARIES.into_iter().chain([national]) {
+            for text in [
+                format!("sent {sign}{value}{sign} today"),
+                format!("sent {value}{sign}"),
+            ] {
+                holes.check(
+                    &s,
+                    &format!("between {sign:?}"),
+                    &event("note", &quoted(&text)),
+                );
+            }
+        }
+    }
+    holes.none();
+}
+
+#[test]
 fn ids_in_urls_and_tokens_do_not_leave() {
     let s = builtin("default");
     let jwt = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";

@@ -257,6 +257,8 @@ fn charsets_and_types_are_kept_to() {
         "application/json; charset=utf-7",
         "application/json; charset=utf-8; charset=utf-16",
         "application/json; charset=",
+        "application/json; charset*=utf-8''utf-16",
+        "application/json; charset*0=utf-16",
         "application/xml",
         "multipart/form-data; boundary=x",
         "application/vnd.jane.roe+json",
@@ -403,6 +405,9 @@ fn queries_are_cleaned_as_bodies_are() {
             percent(&format!("https://x.example/?e={EMAIL}"))
         ),
         format!("data={}&ip={IP}", percent(GOOD)),
+        // A plus that nobody escaped.
+        format!("data={}&x=+14155550137", percent(GOOD)),
+        format!("data={}&verbose=+1+415+555-0137", percent(GOOD)),
     ] {
         assert_eq!(get(&query), [""; 0], "{query}");
         // In query and body at once.

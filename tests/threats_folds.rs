@@ -156,6 +156,13 @@ fn disguises(canary: &str) -> Vec<(&'static str, String)> {
         ("hex in text", format!("id {} end", hex(canary))),
         ("percent", percent(canary)),
         ("percent all", percent_all(canary)),
+        (
+            "escape() of JavaScript",
+            canary
+                .chars()
+                .map(|c| format!("%u{:04x}", c as u32))
+                .collect(),
+        ),
         ("percent twice", percent(&percent(canary))),
         ("percent thrice", percent(&percent(&percent(canary)))),
         (

@@ -286,7 +286,7 @@ fn answers_carry_nothing_that_acts_on_the_clients_origin() {
                  Access-Control-Allow-Origin: https://canary\r\nAccess-Control-Expose-Headers: canary\r\nWWW-Authenticate: canary\r\n\
                  P3P: canary\r\nAge: 1\r\nX-Request-Id: canary\r\nSpeculation-Rules: \"canary\"\r\nNo-Vary-Search: canary\r\nVary: canary\r\n\
                  Set-Login: canary\r\nAttribution-Reporting-Register-Source: canary\r\nObserve-Browsing-Topics: canary\r\n\
-                 Content-Type: application/json\r\nContent-Length: 1\r\n\r\n1",
+                 Content-Type: application/json\r\nContent-Type: text/canary\r\nContent-Length: 1\r\n\r\n1",
             );
         }
     });

@@ -101,7 +101,9 @@ impl Reader<'_> {
         let bare = wanted.head || matches!(head.status, 204 | 304);
         self.buf.drain(..head.len.min(self.buf.len()));
         let (body, keep) = if bare {
-            (Vec::new(), head.keep)
+            // A 204 has no body; where one is announced, it would be read as the next answer.
+            let announced = head.status == 204 && head.framing != Framing::None;
+            (Vec::new(), head.keep && !announced)
         } else {
             self.body(head.framing, head.keep, wanted.body).await?
         };
@@ -195,13 +197,26 @@ impl Reader<'_> {
         fields: &Fields,
         allow: &(dyn Fn(&str) -> bool + Sync),
     ) -> Vec<(Box<str>, String)> {
-        fields
-            .iter()
-            .map(|(n, v)| (grammar::text(&self.buf, *n), grammar::text(&self.buf, *v)))
-            .filter(|(n, v)| allow(n) && !v.is_empty())
-            .map(|(n, v)| (n.into(), v.to_owned()))
-            .collect()
+        let mut kept: Vec<(Box<str>, String)> = Vec::new();
+        for (name, value) in fields {
+            let name = grammar::text(&self.buf, *name);
+            let value = grammar::text(&self.buf, *value);
+            // Of a field that stands once, readers take the first or the last: it gets one value.
+            let again = is_single(name) && kept.iter().any(|(known, _)| **known == *name);
+            if allow(name) && !value.is_empty() && !again {
+                kept.push((name.into(), value.to_owned()));
+            }
+        }
+        kept
     }
+}
+
+/// Whether a field has one value and no list of them.
+fn is_single(name: &str) -> bool {
+    matches!(
+        name,
+        "content-type" | "retry-after" | "expires" | "etag" | "last-modified"
+    )
 }
 
 fn garbled(bad: Bad) -> DeliverError {

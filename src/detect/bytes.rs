@@ -92,6 +92,37 @@ pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
+/// Whether a word goes on at `at`: see [`is_word`]; beyond ASCII only a letter counts, and none of a
+/// script without blanks between words. Quotation marks, an ellipsis and symbols end a word.
+#[inline]
+pub(super) fn word_after(bytes: &[u8], at: usize) -> bool {
+    match self::at(bytes, at) {
+        0x80.. => {
+            let mut chunks = part(bytes, at, at + 4).utf8_chunks();
+            let next = chunks.next().and_then(|chunk| chunk.valid().chars().next());
+            next.is_none_or(is_letter)
+        }
+        byte => is_word(byte),
+    }
+}
+
+/// Whether a word reaches up to `at`, by the same measure as [`word_after`].
+#[inline]
+pub(super) fn word_up_to(bytes: &[u8], at: usize) -> bool {
+    match before(bytes, at) {
+        0x80.. => {
+            let tails = (2..=4).map(|length| part(bytes, at.saturating_sub(length), at));
+            let mut last = tails.filter_map(|tail| std::str::from_utf8(tail).ok()?.chars().next());
+            last.next().is_none_or(is_letter)
+        }
+        byte => is_word(byte),
+    }
+}
+
+fn is_letter(c: char) -> bool {
+    c.is_alphanumeric() && c < '\u{2e80}'
+}
+
 /// The slice `start..end`, as far as there is one.
 #[inline]
 pub(super) fn part(bytes: &[u8], start: usize, end: usize) -> &[u8] {
@@ -152,4 +183,38 @@ pub(super) fn number(digits: &[u8]) -> u64 {
 #[inline]
 pub(super) fn second_before(bytes: &[u8], at: usize) -> u8 {
     at.checked_sub(2).map_or(b' ', |i| self::at(bytes, i))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_end_at_signs_of_any_script() {
+        for (sign, word) in [
+            ("a", true),
+            ("_", true),
+            ("7", true),
+            ("é", true),
+            ("я", true),
+            ("א", true),
+            (" ", false),
+            (".", false),
+            ("“", false),
+            ("”", false),
+            ("’", false),
+            ("…", false),
+            ("«", false),
+            ("\u{a0}", false),
+            ("\u{2028}", false),
+            ("•", false),
+            ("。", false),
+            ("日", false),
+            ("😀", false),
+        ] {
+            let text = format!("1{sign}1");
+            assert_eq!(word_after(text.as_bytes(), 1), word, "{sign}");
+            assert_eq!(word_up_to(text.as_bytes(), text.len() - 1), word, "{sign}");
+        }
+    }
 }

@@ -23,7 +23,7 @@ const FILE_ENDINGS: &[&str] = &[
 /// Proposes every address in `text`.
 pub(super) fn emails(text: &str, found: &mut Vec<Found>) {
     let bytes = text.as_bytes();
-    let mut floor = 0;
+    let (mut floor, mut chain) = (0, None);
     for mark in memchr_iter(b'@', bytes) {
         let left = local_start(text, floor, mark);
         floor = mark + 1;
@@ -31,6 +31,12 @@ pub(super) fn emails(text: &str, found: &mut Vec<Found>) {
         if is_userinfo(bytes, start, mark) {
             continue;
         }
+        // `a@b@c.example`: what stands before the first `@` names someone as well.
+        let start = match chain {
+            Some((first, behind)) if behind == start => first,
+            Some(_) | None => start,
+        };
+        chain = Some((start, mark + 1));
         if let Some(end) = domain_end(text, mark + 1) {
             found.push(Found {
                 start,
@@ -152,6 +158,13 @@ fn domain_end(text: &str, from: usize) -> Option<usize> {
         } else if labels == 2 && first_numeric && numeric {
             return None;
         }
+        // `jane@example.com-2024`: a name that goes on behind a domain that everybody knows.
+        if labels >= 2
+            && let Some((head, _)) = label.split_once('-')
+            && is_well_known(head)
+        {
+            return Some(from + label_start + head.len());
+        }
         let tidy = label.trim_end_matches('-');
         if labels >= 2 && is_top_level(tidy) {
             good = Some(from + label_start + tidy.len());
@@ -170,7 +183,25 @@ fn domain_end(text: &str, from: usize) -> Option<usize> {
     }
     let end = good?;
     // `name@host_with_underscore` and versions such as `pkg@file.1` go on after the last good label.
-    (at(bytes, end) != b'_').then_some(end)
+    let known = || bytes.get(from..end).is_some_and(ends_well_known);
+    (at(bytes, end) != b'_' || known()).then_some(end)
+}
+
+/// Top-level domains that are seldom anything else.
+const WELL_KNOWN: &[&str] = &[
+    "com", "org", "net", "edu", "gov", "info", "example", "de", "fr", "uk",
+];
+
+fn is_well_known(label: &str) -> bool {
+    WELL_KNOWN
+        .iter()
+        .any(|known| label.eq_ignore_ascii_case(known))
+}
+
+fn ends_well_known(domain: &[u8]) -> bool {
+    let last = domain.rsplit(|b| *b == b'.').next();
+    last.and_then(|label| std::str::from_utf8(label).ok())
+        .is_some_and(is_well_known)
 }
 
 fn is_top_level(label: &str) -> bool {
@@ -235,6 +266,10 @@ mod tests {
             ("sent to x@libero.it.", "x@libero.it"),
             ("test@[192.0.2.1]", "test@[192.0.2.1]"),
             ("first.last@123.com", "first.last@123.com"),
+            ("jane@example.com_count", "jane@example.com"),
+            ("jane@shop.example-2024", "jane@shop.example"),
+            ("to jane@relay@example.com", "jane@relay@example.com"),
+            ("a@b.example—or call", "a@b.example"),
         ] {
             assert_eq!(found(text), [address], "{text}");
         }

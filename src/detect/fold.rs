@@ -151,6 +151,8 @@ fn is_compatible(c: char) -> bool {
 fn escape(text: &str, i: usize, c: char) -> Option<(char, usize)> {
     let bytes = text.as_bytes();
     let (code, end) = match c {
+        // What JavaScript's `escape` writes.
+        '%' if at(bytes, i + 1) == b'u' => (hex(bytes, i + 2, 4)?, i + 6),
         '%' => (hex(bytes, i + 1, 2)?, i + 3),
         '\\' => match at(bytes, i + 1) {
             b'u' => (hex(bytes, i + 2, 4)?, i + 6),
@@ -215,6 +217,7 @@ mod tests {
             ("a&#64;b.de", "a@b.de"),
             ("a&#x40;b.de", "a@b.de"),
             ("a\\u0040b.de", "a@b.de"),
+            ("a%u0040b.de", "a@b.de"),
             ("a＠b．de", "a@b.de"),
             ("a\u{200b}@b.de", "a@b.de"),
             ("𝐚@b.de", "a@b.de"),

@@ -5,7 +5,7 @@
 
 use super::Entity;
 use super::block::{Block, find};
-use super::bytes::{at, before, is_word, skip};
+use super::bytes::{at, skip, word_after, word_up_to};
 use super::scan::Found;
 
 /// Country and length, from the SWIFT registry.
@@ -38,7 +38,7 @@ pub(super) fn ibans(bytes: &[u8], found: &mut Vec<Found>) {
             && bytes.len() - start >= 15
             && at(bytes, start).is_ascii_alphabetic()
             && at(bytes, start + 1).is_ascii_alphabetic()
-            && !is_word(before(bytes, start))
+            && !word_up_to(bytes, start)
             && let Some(end) = iban(bytes, start)
         {
             found.push(Found {
@@ -89,7 +89,7 @@ fn iban(bytes: &[u8], start: usize) -> Option<usize> {
     }
     // The first four characters go behind the rest: two letters are four digits, so six in all.
     let sum = (rest * (1_000_000 % 97) + head) % 97;
-    (sum == 1 && !is_word(at(bytes, i))).then_some(i)
+    (sum == 1 && !word_after(bytes, i)).then_some(i)
 }
 
 #[cfg(test)]
@@ -138,7 +138,7 @@ mod tests {
                         && super::at(bytes, at + 1).is_ascii_alphabetic()
                         && super::at(bytes, at + 2).is_ascii_digit()
                         && super::at(bytes, at + 3).is_ascii_digit()
-                        && !is_word(before(bytes, *at))
+                        && !word_up_to(bytes, *at)
                 })
                 .filter_map(|at| Some((at, iban(bytes, at)?)))
                 .collect();

@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 
 use super::Entity;
-use super::bytes::{at, before, is_word, number, part, second_before, word_before};
+use super::bytes::{at, before, is_word, number, part, second_before, word_after, word_before};
 use super::natid_checks::{
     is_aadhaar, is_austrian, is_belgian, is_bsn, is_bulgarian, is_chilean, is_chinese, is_cpf,
     is_czech, is_danish, is_french, is_german, is_icelandic, is_korean, is_nhs, is_polish,
@@ -117,7 +117,7 @@ fn compact(bytes: &[u8], group: Group) -> Option<(usize, u8)> {
     let called = || word_before(bytes, group.start, 24, ID_WORDS);
     let fits = match digits.len() {
         17 if at(bytes, group.end) | 0x20 == b'x' => {
-            return (is_chinese(digits, 10) && !is_word(at(bytes, group.end + 1)))
+            return (is_chinese(digits, 10) && !word_after(bytes, group.end + 1))
                 .then_some((group.end + 1, 82));
         }
         18 => digits
@@ -170,7 +170,7 @@ fn chilean_k(bytes: &[u8], groups: &[Group]) -> Option<usize> {
     let fits = dotted
         && at(bytes, c.end) == b'-'
         && at(bytes, c.end + 1) | 0x20 == b'k'
-        && !is_word(at(bytes, c.end + 2));
+        && !word_after(bytes, c.end + 2);
     (fits && rut_check(number(part(bytes, a.start, c.end))) == 10).then_some(c.end + 2)
 }
 
@@ -193,9 +193,9 @@ pub(super) fn lettered(bytes: &[u8], start: usize, end: usize, found: &mut Vec<F
     slot.make_ascii_uppercase();
     let word: &[u8] = slot;
     let after = at(bytes, end);
-    let goes_on = is_word(after)
+    let longer = word_after(bytes, end)
         || matches!(after, b'-' | b'.' | b'/') && at(bytes, end + 1).is_ascii_alphanumeric();
-    let alone = !goes_on;
+    let alone = !longer;
     if alone
         && (is_spanish(word)
             || is_italian(word)
@@ -211,7 +211,7 @@ pub(super) fn lettered(bytes: &[u8], start: usize, end: usize, found: &mut Vec<F
         // `67478260-D`, Spain.
         8 if after == b'-'
             && word.iter().all(u8::is_ascii_digit)
-            && !is_word(at(bytes, end + 2)) =>
+            && !word_after(bytes, end + 2) =>
         {
             let mut whole: SmallVec<[u8; 12]> = SmallVec::from_slice(word);
             whole.push(at(bytes, end + 1).to_ascii_uppercase());
@@ -222,7 +222,7 @@ pub(super) fn lettered(bytes: &[u8], start: usize, end: usize, found: &mut Vec<F
         // `180842-603B`, Finland.
         6 if matches!(after, b'-' | b'+' | b'A') => {
             let tail = part(bytes, end + 1, end + 5);
-            if is_finnish(word, tail) && !is_word(at(bytes, end + 5)) {
+            if is_finnish(word, tail) && !word_after(bytes, end + 5) {
                 push(end + 5, 83);
             }
         }
@@ -239,7 +239,7 @@ pub(super) fn lettered(bytes: &[u8], start: usize, end: usize, found: &mut Vec<F
                 .iter()
                 .enumerate()
                 .all(|(i, b)| (*b == b' ') == (i % 3 == 0));
-            if spaced && is_nino(&compact) && !is_word(at(bytes, end + 11)) {
+            if spaced && is_nino(&compact) && !word_after(bytes, end + 11) {
                 push(end + 11, 82);
             }
         }

@@ -6,7 +6,7 @@
 use std::net::Ipv6Addr;
 
 use super::Entity;
-use super::bytes::{at, before, is_word, part, skip};
+use super::bytes::{at, before, part, skip, word_after, word_up_to};
 use super::scan::Found;
 
 /// Proposes every IPv6 address, MAC address and UUID.
@@ -19,7 +19,7 @@ pub(super) fn hexes(bytes: &[u8], found: &mut Vec<Found>) {
         while start > from && before(bytes, start).is_ascii_hexdigit() {
             start -= 1;
         }
-        if is_word(before(bytes, start)) || start == mark && at(bytes, mark) != b':' {
+        if word_up_to(bytes, start) || start == mark && at(bytes, mark) != b':' {
             from = mark + 1;
             continue;
         }
@@ -73,7 +73,7 @@ fn uuid(bytes: &[u8], from: usize) -> Option<(usize, Entity)> {
         }
     });
     (fits
-        && !is_word(at(bytes, end))
+        && !word_after(bytes, end)
         && !(at(bytes, end) == b'-' && at(bytes, end + 1).is_ascii_hexdigit()))
     .then_some((end, Entity::Uuid))
 }
@@ -108,9 +108,9 @@ fn mac(bytes: &[u8], from: usize) -> Option<(usize, Entity)> {
     };
     let text = part(bytes, from, end);
     let after = at(bytes, end);
-    let goes_on = is_word(after)
+    let longer = word_after(bytes, end)
         || matches!(after, b':' | b'-' | b'.') && at(bytes, end + 1).is_ascii_hexdigit();
-    let lone = !goes_on;
+    let lone = !longer;
     // `0000.0000.0000` of decimals is a number; dotted forms need a letter.
     let hexish = mark == b':' || text.iter().any(u8::is_ascii_digit);
     let dotted = mark == b':' || mark == b'-' || text.iter().any(u8::is_ascii_alphabetic);
@@ -130,7 +130,7 @@ fn ipv6(bytes: &[u8], from: usize, end: usize) -> Option<(usize, Entity)> {
         tail -= 1;
     }
     let text = part(bytes, from, tail);
-    if memchr::memchr_iter(b':', text).count() < 2 || is_word(at(bytes, tail)) {
+    if memchr::memchr_iter(b':', text).count() < 2 || word_after(bytes, tail) {
         return None;
     }
     let text = std::str::from_utf8(text).ok()?;
@@ -228,7 +228,7 @@ mod tests {
         let mut i = 0;
         while i < bytes.len() {
             let byte = at(bytes, i);
-            if !(byte.is_ascii_hexdigit() || byte == b':') || is_word(before(bytes, i)) {
+            if !(byte.is_ascii_hexdigit() || byte == b':') || word_up_to(bytes, i) {
                 i += 1;
                 continue;
             }

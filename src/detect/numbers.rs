@@ -8,7 +8,9 @@ use smallvec::SmallVec;
 
 use super::Entity;
 use super::block::{Block, find};
-use super::bytes::{at, before, is_word, number, part, second_before, skip, word_before};
+use super::bytes::{
+    at, before, number, part, second_before, skip, word_after, word_before, word_up_to,
+};
 use super::scan::Found;
 use super::{natid, phone};
 
@@ -63,10 +65,8 @@ fn judge(bytes: &[u8], groups: &[Group], found: &mut Vec<Found>) {
             break;
         };
         let ahead = before(bytes, first.start);
-        if !(ahead.is_ascii_alphabetic()
-            || ahead >= 0x80 && k == 0 && !starts_after_sign(bytes, first.start))
-            && ahead != b'_'
-        {
+        let inside = ahead.is_ascii_alphabetic() || ahead == b'_';
+        if !(inside || ahead >= 0x80 && word_up_to(bytes, first.start)) {
             if let Some(end) = ipv4(bytes, window, groups.get(k.wrapping_sub(1)).copied()) {
                 found.push(Found {
                     start: first.start,
@@ -89,15 +89,6 @@ fn judge(bytes: &[u8], groups: &[Group], found: &mut Vec<Found>) {
     }
 }
 
-/// Whether the non-ASCII byte before is no letter (a quotation mark, a CJK sign).
-fn starts_after_sign(bytes: &[u8], start: usize) -> bool {
-    let head = std::str::from_utf8(part(bytes, start.saturating_sub(3), start))
-        .or_else(|_| std::str::from_utf8(part(bytes, start.saturating_sub(2), start)));
-    head.ok()
-        .and_then(|t| t.chars().next_back())
-        .is_some_and(|c| !c.is_alphabetic() || u32::from(c) > 0x2e80)
-}
-
 /// The sign between two neighbouring groups when it is just one byte.
 pub(super) fn sign(bytes: &[u8], left: Group, right: Group) -> u8 {
     if right.start == left.end + 1 {
@@ -111,14 +102,10 @@ pub(super) fn sign(bytes: &[u8], left: Group, right: Group) -> u8 {
 pub(super) fn ends(bytes: &[u8], end: usize) -> bool {
     let after = at(bytes, end);
     let next = at(bytes, end + 1);
-    let goes_on = is_word(after) && !cjk_after(bytes, end)
+    let longer = word_after(bytes, end)
         || matches!(after, b'-' | b'.' | b'/' | b':' | b',' | b'\'') && next.is_ascii_digit()
         || after == b'-' && next.is_ascii_alphanumeric();
-    !goes_on
-}
-
-fn cjk_after(bytes: &[u8], end: usize) -> bool {
-    at(bytes, end) >= 0xe3
+    !longer
 }
 
 fn ipv4(bytes: &[u8], groups: &[Group], previous: Option<Group>) -> Option<usize> {
@@ -141,13 +128,14 @@ fn ipv4(bytes: &[u8], groups: &[Group], previous: Option<Group>) -> Option<usize
     let ahead = before(bytes, start);
     let after = at(bytes, end);
     let next = at(bytes, end + 1);
-    if is_word(after) && !cjk_after(bytes, end)
+    if word_after(bytes, end)
         || matches!(after, b'.' | b'+') && next.is_ascii_alphanumeric()
         || after == b'-' && next.is_ascii_alphanumeric() && !is_range(bytes, end + 1)
         || matches!(ahead, b'.' | b'-' | b'+')
             && previous.is_some_and(|p| p.end + 1 == start)
             && ahead != b'-'
-        || matches!(ahead, b'.' | b'+' | b'~' | b'^' | b'_')
+        || matches!(ahead, b'+' | b'~' | b'^' | b'_')
+        || ahead == b'.' && second_before(bytes, start).is_ascii_alphanumeric()
         || ahead == b'-' && second_before(bytes, start).is_ascii_alphabetic()
         || ahead == b'/' && second_before(bytes, start).is_ascii_alphanumeric()
         || ahead == b'[' && second_before(bytes, start) == b'@' && after != b']'
@@ -195,12 +183,15 @@ const IP_WORDS: &[&str] = &[
 fn card(bytes: &[u8], groups: &[Group]) -> Option<usize> {
     let first = groups.first()?;
     let ahead = before(bytes, first.start);
-    if matches!(ahead, b'.' | b'-' | b'_' | b'+' | b'#')
-        || ahead == b',' && second_before(bytes, first.start).is_ascii_digit()
-    {
+    let decimal = second_before(bytes, first.start).is_ascii_digit();
+    if ahead == b'_' || matches!(ahead, b',' | b'.' | b'-' | b'+') && decimal {
         return None;
     }
     if first.len() >= 12 {
+        // A sign, a fraction, the number of an order; groups of four are too seldom any of these.
+        if matches!(ahead, b'.' | b'-' | b'+' | b'#') {
+            return None;
+        }
         let digits = part(bytes, first.start, first.end);
         let called = word_before(bytes, first.start, 32, CARD_WORDS);
         if !ends(bytes, first.end) || !(is_card_text(digits) || called && is_wide_jcb(digits)) {

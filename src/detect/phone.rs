@@ -5,7 +5,9 @@
 //! a national layout is a list of group lengths, not "digits with signs".
 
 use super::Entity;
-use super::bytes::{at, before, is_word, number, part, second_before, skip, word_before};
+use super::bytes::{
+    at, before, number, part, second_before, skip, word_after, word_before, word_up_to,
+};
 use super::numbers::{Group, ends, sign};
 use super::scan::Found;
 
@@ -51,11 +53,14 @@ pub(super) fn at_group(bytes: &[u8], groups: &[Group], k: usize, found: &mut Vec
             return;
         }
         let ahead = before(bytes, start);
-        if is_word(ahead) && ahead < 0xe3
-            || matches!(
-                ahead,
-                b'-' | b'.' | b'/' | b'#' | b'$' | b'+' | b'~' | b'^' | b'*'
-            )
+        // Behind a blank these are marks of layout when brackets follow.
+        let layout = open && !second_before(bytes, start).is_ascii_alphanumeric();
+        if word_up_to(bytes, start)
+            || !layout
+                && matches!(
+                    ahead,
+                    b'-' | b'.' | b'/' | b'#' | b'$' | b'+' | b'~' | b'^' | b'*'
+                )
         {
             return;
         }
@@ -373,7 +378,7 @@ fn extension(bytes: &[u8], end: usize) -> usize {
             let from = skip(bytes, i + word.len(), |b| matches!(b, b' ' | b'.' | b'='))
                 .min(i + word.len() + 2);
             let stop = skip(bytes, from, |b| b.is_ascii_digit());
-            if (1..=6).contains(&(stop - from)) && !is_word(at(bytes, stop)) {
+            if (1..=6).contains(&(stop - from)) && !word_after(bytes, stop) {
                 return stop;
             }
         }

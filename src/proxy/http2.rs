@@ -87,8 +87,16 @@ pub(crate) async fn serve(
         }
     }
     connection.as_mut().graceful_shutdown();
+    let deadline = Instant::now() + limits.drain_timeout;
+    // A peer that asks for nothing and does not even say goodbye is left at once.
+    let short = deadline.min(Instant::now() + limits.header_timeout);
+    if timeout_at(short, connection.as_mut()).await.is_ok()
+        || activity.open.load(Ordering::Relaxed) == 0
+    {
+        return;
+    }
     // A peer that neither ends its streams nor reads their answers is cut off.
-    let _ = tokio::time::timeout(limits.drain_timeout, connection).await;
+    let _ = timeout_at(deadline, connection).await;
 }
 
 fn builder(limits: &Limits) -> hyper::server::conn::http2::Builder<TokioExecutor> {

@@ -133,7 +133,11 @@ impl Judge<'_, '_> {
             )?;
             let mut value = self.pools.text();
             if let Some(range) = pair.value.clone() {
-                form::decode(input.as_bytes().get(range).unwrap_or(&[]), &mut value)?;
+                let raw = input.as_bytes().get(range).unwrap_or(&[]);
+                form::decode(raw, &mut value)?;
+                if raw.first() == Some(&b'+') && is_dialled(&value) {
+                    value.replace_range(..1, "+");
+                }
             }
             let path = self.paths.child(self.plan, base, last, &key);
             last = path;
@@ -324,6 +328,15 @@ impl Judge<'_, '_> {
         }
         added
     }
+}
+
+/// Whether a value is a blank and a telephone number: then the `+` before it was meant as its sign
+/// and not escaped, as in `tel=+14155550137`.
+fn is_dialled(value: &str) -> bool {
+    let rest = value.get(1..).unwrap_or("").as_bytes();
+    let digits = rest.iter().filter(|b| b.is_ascii_digit()).count();
+    let layout = |b: &u8| b.is_ascii_digit() || b" -.()/".contains(b);
+    (7..=15).contains(&digits) && rest.len() <= 32 && rest.iter().all(layout)
 }
 
 /// What a parameter is that is given many times over, in turn a name and its value.

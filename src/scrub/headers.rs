@@ -67,7 +67,10 @@ pub(super) fn media_type(value: &str) -> Option<(String, bool)> {
         let Some((name, value)) = part.split_once('=') else {
             continue;
         };
-        if name.trim().eq_ignore_ascii_case("charset") {
+        // `charset*` (RFC 2231) has a syntax of its own that nobody needs for UTF-8.
+        let name = name.trim();
+        let label = name.split('*').next().unwrap_or(name);
+        if label.trim().eq_ignore_ascii_case("charset") {
             let value = value.trim().trim_matches('"');
             let utf8 = ["utf-8", "utf8", "us-ascii"]
                 .iter()

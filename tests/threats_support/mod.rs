@@ -80,6 +80,7 @@ pub fn found(bytes: &[u8]) -> Vec<&'static str> {
 
 fn unfolded(text: &str) -> Vec<String> {
     let mut out = vec![unescaped(text), from_percent(text, b'%'), entities(text)];
+    out.push(unescaped(&text.replace("%u", "\\u")));
     if text.contains("=3D") || text.contains("=40") || text.contains("=2E") {
         out.push(from_percent(text, b'='));
     }
