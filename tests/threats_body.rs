@@ -240,6 +240,38 @@ fn values_stand_between_signs_of_any_script() {
 }
 
 #[test]
+fn what_a_key_tells_is_found_in_objects_within_texts() {
+    let s = builtin("default");
+    let object =
+        r#"{"distinct_id":"u-canary","first_name":"Canary","plan":"pro","mail":"a@b.example"}"#;
+    for (text, kept) in [
+        (format!("request failed: {object}"), "request failed: {"),
+        (format!("was {object} refused"), "} refused"),
+        (format!("all of [{object}, {object}] retried"), "] retried"),
+        (format!("a {{b}} c {{\"d {object} e"), "c {\\\"d "),
+        (format!("body=1&data={object}"), "data="),
+        (format!("send(\"{{ {}", &object[1..]), "send("),
+    ] {
+        let out = body(&s, &track(&event("note", &quoted(&text))));
+        assert!(!out.to_lowercase().contains("canary"), "{text}: {out}");
+        assert!(!out.contains("a@b.example"), "{text}: {out}");
+        assert!(
+            out.contains(kept) && out.contains(r#"\"plan\":\"pro\""#),
+            "{text}: {out}"
+        );
+    }
+    // What needs no change stays as it is.
+    for text in [
+        r#"sent { "plan" : "pro" } twice"#,
+        r#"use {"a": b} or {"a":"#,
+        "{x} of {y}",
+    ] {
+        let sent = event("note", &quoted(text));
+        assert_eq!(body(&s, &track(&sent)), sent);
+    }
+}
+
+#[test]
 fn ids_in_urls_and_tokens_do_not_leave() {
     let s = builtin("default");
     let jwt = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";

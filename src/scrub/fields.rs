@@ -8,7 +8,7 @@ use super::engine::{Found, Judge, Level, MAX_FOLDS};
 use super::fate::{Fate, Stop, Text};
 use super::paths::{NodeId, ROOT};
 use crate::catalog::{Layer, ParamFormat};
-use crate::codec::form;
+use crate::codec::{DecodeError, form};
 use crate::selector::glob_match;
 
 /// How the values of some pairs unfold.
@@ -127,17 +127,12 @@ impl Judge<'_, '_> {
         for pair in form::pairs(input.as_bytes()) {
             let pair = pair?;
             let mut key = self.pools.text();
-            form::decode(
-                input.as_bytes().get(pair.key.clone()).unwrap_or(&[]),
-                &mut key,
-            )?;
+            let raw = input.as_bytes().get(pair.key.clone()).unwrap_or(&[]);
+            decode(raw, &mut key)?;
             let mut value = self.pools.text();
             if let Some(range) = pair.value.clone() {
                 let raw = input.as_bytes().get(range).unwrap_or(&[]);
-                form::decode(raw, &mut value)?;
-                if raw.first() == Some(&b'+') && is_dialled(&value) {
-                    value.replace_range(..1, "+");
-                }
+                decode(raw, &mut value)?;
             }
             let path = self.paths.child(self.plan, base, last, &key);
             last = path;
@@ -330,8 +325,17 @@ impl Judge<'_, '_> {
     }
 }
 
-/// Whether a value is a blank and a telephone number: then the `+` before it was meant as its sign
-/// and not escaped, as in `tel=+14155550137`.
+/// Decodes a key or value. The `+` before a telephone number was meant as its sign and not escaped,
+/// as in `tel=+14155550137`.
+fn decode(raw: &[u8], out: &mut String) -> Result<(), DecodeError> {
+    form::decode(raw, out)?;
+    if raw.first() == Some(&b'+') && is_dialled(out) {
+        out.replace_range(..1, "+");
+    }
+    Ok(())
+}
+
+/// Whether a text is a blank and a telephone number.
 fn is_dialled(value: &str) -> bool {
     let rest = value.get(1..).unwrap_or("").as_bytes();
     let digits = rest.iter().filter(|b| b.is_ascii_digit()).count();

@@ -10,7 +10,8 @@ use super::fate::{Fate, Stop, Text};
 use super::unfold::{
     MIN_BASE64, MIN_RUN, Opened, Unpacked, base64_runs, base64_text, decode_percent, has_percent,
     hex_runs, hex_text, is_base64, is_form, is_percent_text, legible, looks_like_query,
-    may_be_legible, mixes_cases, opens_joined, opens_reversed, pack_base64, run_starts, to_hex,
+    may_be_legible, mixes_cases, objects, opens_joined, opens_reversed, pack_base64, run_starts,
+    to_hex,
 };
 use crate::action::Action;
 use crate::codec::base64::Flavour;
@@ -278,6 +279,41 @@ impl Judge<'_, '_> {
         }))
     }
 
+    /// JSON objects inside a longer text, as messages of logs hold them: what only a key tells is
+    /// found nowhere else.
+    fn objects_within(
+        &mut self,
+        text: &str,
+        found: Found,
+        folds: usize,
+        patches: &mut Vec<Patch>,
+    ) -> Result<(), Stop> {
+        for range in objects(text) {
+            let inside = text.get(range.clone()).unwrap_or("");
+            let mut tape = self.pools.tape();
+            let good = json::lex(inside, &mut tape).is_ok();
+            self.pools.give_tape(tape);
+            if !good {
+                continue;
+            }
+            let fate = self.nested_json(inside, inside, found, folds)?;
+            let new = fate.and_then(|fate| patch(fate, inside, range.clone(), str::to_owned));
+            if let Some(mut new) = new {
+                // Its own verdicts replace those on spans of the text; what crosses its ends goes.
+                let crosses = |p: &Patch| p.range.start < range.end && range.start < p.range.end;
+                for old in patches.extract_if(.., |p| crosses(p)) {
+                    if old.range.start < range.start || range.end < old.range.end {
+                        new.range.start = new.range.start.min(old.range.start);
+                        new.range.end = new.range.end.max(old.range.end);
+                        new.with = "[encoded]".into();
+                    }
+                }
+                patches.push(new);
+            }
+        }
+        Ok(())
+    }
+
     /// Base64 and hex runs inside a longer text, also glued to a prefix (`RS_ENC_v3_<base64>`).
     pub(super) fn folded_runs(
         &mut self,
@@ -286,6 +322,7 @@ impl Judge<'_, '_> {
         folds: usize,
         patches: &mut Vec<Patch>,
     ) -> Result<(), Stop> {
+        self.objects_within(text, found, folds, patches)?;
         if text.len() < MIN_RUN {
             return Ok(());
         }
