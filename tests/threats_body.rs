@@ -136,6 +136,18 @@ fn keys_are_compared_after_normalisation() {
             }
         }
     }
+    for key in [
+        "$name",
+        "$NAME",
+        " $name",
+        "\u{2060}$name",
+        "＄ｎａｍｅ",
+    ] {
+        let out = body(&s, &track(&event(key, "\"Canary\"")));
+        if out.contains("Canary") {
+            holes.push(format!("{key:?}: {out}"));
+        }
+    }
     assert!(
         holes.is_empty(),
         "{} holes:\n{}",
@@ -346,6 +358,19 @@ fn identities_in_group_names_profiles_and_lists() {
         }
     }
     holes.none();
+    // What is called a name in a profile is the person's; in an event it may be anything's.
+    for operation in ["$set", "$set_once", "$append", "$of_tomorrow"] {
+        let text = format!(
+            r#"[{{"$token":"t","$distinct_id":"1","{operation}":{{"name":"Quill Canary","plan":"pro"}}}}]"#
+        );
+        let mut request = track(&text);
+        request.path = "/engage";
+        let out = body(&s, &request);
+        assert!(
+            !out.contains("Canary") && out.contains(r#""plan":"pro""#),
+            "{out}"
+        );
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 
 use smallvec::SmallVec;
 
+use super::fold::is_invisible;
 use super::name_words::{Map, Words, plain};
 use crate::category::DataCategory;
 
@@ -208,7 +209,10 @@ impl Table {
         }
         let own = self.words(leaf);
         // `$name` of a profile: a dollar stands for the person in several SDKs.
-        let dollar = leaf.starts_with('$');
+        let shows_nothing = |c: char| c.is_whitespace() || is_invisible(c);
+        let dollar = leaf
+            .trim_start_matches(shows_nothing)
+            .starts_with(['$', '＄', '﹩']);
         if let Some(found) = self.lookup(&own, parents, dollar, own.len()) {
             // A name that leans on its parents (`address`) may be one with its parent (`client.address`).
             let leans = found.is_some_and(|entry| entry.prefix == Prefix::Exact);
