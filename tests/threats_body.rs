@@ -136,13 +136,7 @@ fn keys_are_compared_after_normalisation() {
             }
         }
     }
-    for key in [
-        "$name",
-        "$NAME",
-        " $name",
-        "\u{2060}$name",
-        "＄ｎａｍｅ",
-    ] {
+    for key in ["$name", "$NAME", " $name", "\u{2060}$name", "＄ｎａｍｅ"] {
         let out = body(&s, &track(&event(key, "\"Canary\"")));
         if out.contains("Canary") {
             holes.push(format!("{key:?}: {out}"));
