@@ -417,8 +417,8 @@ impl Judge<'_, '_> {
         };
         let end = frame.end as usize;
         let close = end.saturating_sub(1);
-        let adds = &self.paths.get(frame.path).adds;
-        let adds = (!adds.is_empty()).then(|| adds.clone());
+        let adds = self.paths.hot(frame.path).is_none_or(|hot| hot.adds);
+        let adds = adds.then(|| self.paths.get(frame.path).adds.clone());
         for set in adds.into_iter().flatten() {
             if !frame.object || frame.met.contains(&set) {
                 continue;
