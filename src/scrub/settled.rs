@@ -53,7 +53,9 @@ impl Judge<'_, '_> {
                 return Rest::Member;
             };
             if matches!(node.kind, Kind::Object | Kind::Array) {
-                let enters = hot.enters(self.class) || hot.enters(self.class_at(path));
+                // An object around events may share its path with an event.
+                let enters =
+                    frame.roots == 0 && (hot.enters(self.class) || hot.enters(self.class_at(path)));
                 return match enters {
                     true => enter(frame, path, key, node),
                     false => Rest::Member,

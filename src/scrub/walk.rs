@@ -31,7 +31,7 @@ pub(super) struct Frame {
     start: usize,
     end: u32,
     /// Event roots that may still be reached: a bit per root of the endpoint.
-    roots: u32,
+    pub(super) roots: u32,
     /// For an event: the class of events before it.
     event: Option<usize>,
     /// Sets of this container that were met.
