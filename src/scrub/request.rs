@@ -487,7 +487,7 @@ impl Judge<'_, '_> {
     ) -> Result<(), Stop> {
         for &(name, value) in raw.headers {
             let listed = |list: &[Box<str>]| list.iter().any(|l| **l == *name);
-            let new = if listed(&place.headers) {
+            let new = if listed(&place.headers) || raw.extra_headers.iter().any(|l| l == name) {
                 self.header_as_it_came(name, value)?
             } else if listed(&place.judged_headers)
                 && let Some(param) = place.params.iter().find(|p| *p.name == *name)
