@@ -161,6 +161,7 @@ fn engine(scrubber: &Scrubber, workload: &Workload, body: &[u8], scratch: &mut S
         client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
         body_limit: 64 << 20,
         projects: &[],
+        extra_headers: &[],
     };
     match scrubber.scrub(&raw, scratch) {
         Verdict::Forward(clean) => clean.body().len(),

@@ -181,6 +181,7 @@ impl Run {
                 client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
                 body_limit: 10 << 20,
                 projects: &[],
+                extra_headers: &[],
             };
             match self.scrubber.scrub(black_box(&raw), &mut self.scratch) {
                 Verdict::Forward(clean) => drop(black_box(clean)),

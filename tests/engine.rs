@@ -234,3 +234,30 @@ fn what_stands_around_events_in_a_list_is_what_it_is_around_those_of_a_lone_docu
         );
     }
 }
+
+#[test]
+fn a_sessions_id_keeps_its_day_and_no_other_id_does() {
+    let s = support::builtin("default");
+    let id = "01934f2c-5a10-7abc-8def-0123456789ab";
+    let given = format!(
+        r#"[{{"event":"e","properties":{{"token":"t","distinct_id":"{id}","$session_id":"{id}"}}}}]"#
+    );
+    let request = Request {
+        vendor: "posthog",
+        method: "POST",
+        path: "/e/",
+        query: None,
+        headers: vec![("content-type", "application/json")],
+        body: given.as_bytes(),
+    };
+    let left: serde_json::Value = serde_json::from_str(&body(&s, &request)).unwrap();
+    let (session, person) = (
+        left[0]["properties"]["$session_id"].as_str().unwrap(),
+        left[0]["properties"]["distinct_id"].as_str().unwrap(),
+    );
+    // 2024-11-21T11:24 is now midnight of that day.
+    assert_eq!(&session[..15], "01934c04-c000-7");
+    assert_eq!(session[15..], person[15..], "the rest is the key's");
+    assert!(!person.starts_with("01934"), "{person}");
+    assert_ne!(&person[14..15], "7");
+}

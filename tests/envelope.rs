@@ -213,6 +213,7 @@ fn a_route_with_projects_takes_their_keys_wherever_they_stand() {
             client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             body_limit: 1 << 20,
             projects: &[KEY.to_owned()],
+            extra_headers: &[],
         };
         match scrubber.scrub(&raw, &mut Scratch::new()) {
             Verdict::Forward(clean) => {

@@ -580,6 +580,7 @@ fn routes_hold_here_too() {
             host: None,
             upstream: Some(url.clone()),
             projects: vec!["t".into()],
+            headers: Vec::new(),
             body: Some(60),
         }];
     });

@@ -329,6 +329,7 @@ fn routes_by_host_and_prefix_and_base_path() {
             host: host.map(Into::into),
             upstream: Some(base.clone()),
             projects: Vec::new(),
+            headers: Vec::new(),
             body,
         };
         c.routes = vec![

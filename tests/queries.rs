@@ -143,6 +143,7 @@ fn send_salted(target: &str, body: &[u8], salted: bool) -> (String, u32, u32) {
         client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
         body_limit: 1 << 20,
         projects: &[],
+        extra_headers: &[],
     };
     let mut scratch = Scratch::new();
     let text = match scrubber.scrub(&raw, &mut scratch) {

@@ -70,6 +70,7 @@ fuzz_target!(|data: &[u8]| {
         client_ip: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9)),
         body_limit: LIMIT,
         projects: &[],
+        extra_headers: &[],
     };
     let mut scratch = Scratch::new();
     if let Verdict::Forward(clean) = scrubber.scrub(&raw, &mut scratch) {

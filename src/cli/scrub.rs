@@ -160,6 +160,7 @@ impl Request {
             client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             body_limit,
             projects: &[],
+            extra_headers: &[],
         };
         Ok(match scrubber.scrub(&raw, scratch) {
             Verdict::Forward(clean) => Outcome::Forward(clean),

@@ -334,11 +334,30 @@ path     = "/mixpanel"
 upstream = "https://api-eu.mixpanel.com"
 delivery = "direct"
 projects = ["1ab7"]
+headers  = ["X-Tenant"]
 "#;
         let (config, warnings) = load("t.toml", text).unwrap_or_else(|d| panic!("{d}"));
         assert!(warnings.items.is_empty(), "{warnings}");
         assert_eq!(config.routes[0].projects, ["1ab7"]);
+        assert_eq!(config.routes[0].headers, ["x-tenant"]);
         assert_eq!(config.gateway.trusted_proxies.len(), 1);
+    }
+
+    #[test]
+    fn headers_about_the_client_are_not_for_a_route() {
+        for name in [
+            "Cookie",
+            "x-forwarded-for",
+            "Sec-CH-UA",
+            "referer",
+            "a b",
+            "",
+        ] {
+            let text = format!("[[route]]\nvendor = \"mixpanel\"\nheaders = [\"{name}\"]\n");
+            let d = load("t.toml", &text).unwrap_err().to_string();
+            let codes = ["bad-header", "private-header"];
+            assert!(codes.iter().any(|code| d.contains(code)), "{name}: {d}");
+        }
     }
 
     #[test]

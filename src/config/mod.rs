@@ -154,6 +154,8 @@ pub struct Route {
     pub upstream: Option<String>,
     /// Project tokens that pass; empty: any.
     pub projects: Vec<String>,
+    /// Request headers that pass besides the catalog's, in lower case.
+    pub headers: Vec<String>,
     /// Another body limit.
     pub body: Option<usize>,
 }

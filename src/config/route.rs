@@ -1,7 +1,7 @@
 //! `[[route]]`: where clients reach a vendor, and where the clean requests go.
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::reader::{Table, show};
+use crate::reader::{Spanned, Table, show};
 
 use super::Route;
 use super::address::{self, Wrong};
@@ -83,6 +83,8 @@ fn route(table: Table<'_>, d: &mut Diagnostics) -> Option<Route> {
     });
     delivery(&table, d);
     let projects = table.str_list("projects", d);
+    let headers = table.str_list("headers", d);
+    let headers = headers.iter().filter_map(|name| header(name, d)).collect();
     let body = size(&table, "body", LARGEST_BODY, d);
     table.finish(d);
     let vendor = vendor?;
@@ -98,6 +100,7 @@ fn route(table: Table<'_>, d: &mut Diagnostics) -> Option<Route> {
         },
         upstream,
         projects: projects.iter().map(|p| p.value.to_owned()).collect(),
+        headers,
         body,
         vendor,
     })
@@ -163,4 +166,61 @@ fn route_host(text: &str) -> Result<String, Wrong> {
         message: "expected a host name without scheme and port",
         help: "write for instance `mp.shop.example`".into(),
     })
+}
+/// Headers that say who or where somebody is, or how the message is framed: the proxy's own affair.
+const NEVER: [&str; 28] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cf-connecting-ip",
+    "client-ip",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "fastly-client-ip",
+    "forwarded",
+    "from",
+    "host",
+    "keep-alive",
+    "origin",
+    "proxy-authorization",
+    "referer",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "true-client-ip",
+    "upgrade",
+    "user-agent",
+    "via",
+    "x-client-ip",
+    "x-real-ip",
+];
+
+/// The name of a header that is to pass, in lower case.
+fn header(name: &Spanned<&str>, d: &mut Diagnostics) -> Option<String> {
+    let lower = name.value.to_ascii_lowercase();
+    let token = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let (code, why) = if lower.is_empty() || !lower.bytes().all(token) {
+        ("bad-header", "is not the name of a header")
+    } else if NEVER.contains(&&*lower)
+        || ["x-forwarded-", "sec-", "x-tamis-"]
+            .iter()
+            .any(|start| lower.starts_with(start))
+    {
+        (
+            "private-header",
+            "says who the client is, or frames the request: it never passes",
+        )
+    } else {
+        return Some(lower);
+    };
+    let text = format!("`{}` {why}", show(name.value));
+    d.push(
+        Diagnostic::error(code, text, name.span.clone())
+            .help("list what a vendor routes or authenticates by, such as `x-project-name`"),
+    );
+    None
 }

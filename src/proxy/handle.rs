@@ -356,6 +356,7 @@ fn judge<M: Message>(
             client_ip: client_addr(place.peer, seen.headers, &config.gateway.trusted_proxies),
             body_limit: place.limit,
             projects: current.routes.get(place.route).map_or(&[], |r| &r.projects),
+            extra_headers: current.routes.get(place.route).map_or(&[], |r| &r.headers),
         };
         match current.generation.scrubber.scrub(&raw, scratch) {
             Verdict::Forward(clean) => Judged::Forward(clean),

@@ -24,6 +24,8 @@ pub(crate) struct Route {
     pub(crate) body: usize,
     /// Project tokens that pass; empty: any.
     pub(crate) projects: Vec<String>,
+    /// Headers that pass besides the catalog's.
+    pub(crate) headers: Vec<String>,
 }
 
 /// All routes.
@@ -62,6 +64,7 @@ impl Routes {
                     upstream,
                     body: route.and_then(|r| r.body).unwrap_or(config.limits.body),
                     projects: route.map(|r| r.projects.clone()).unwrap_or_default(),
+                    headers: route.map(|r| r.headers.clone()).unwrap_or_default(),
                 });
                 Ok::<_, String>(())
             };
@@ -262,6 +265,7 @@ mod tests {
             upstream: None,
             body: 1,
             projects: Vec::new(),
+            headers: Vec::new(),
         }
     }
 

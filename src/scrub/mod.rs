@@ -86,6 +86,8 @@ pub struct RawRequest<'a> {
     pub body_limit: usize,
     /// Project tokens that pass; empty: any.
     pub projects: &'a [String],
+    /// Headers that pass besides the catalog's, in lower case.
+    pub extra_headers: &'a [String],
 }
 
 /// What becomes of a request.

@@ -15,7 +15,7 @@ use super::headers::{
     is_media_ranges, is_session, known_codings, quoted, visible,
 };
 use super::heard::Heard;
-use super::issued::is_issued;
+use super::issued::{is_issued, is_issued_token};
 use super::paths::{ROOT, Source};
 use super::places::answer;
 use super::plan::{NO_RULE, Plan};
@@ -487,7 +487,7 @@ impl Judge<'_, '_> {
     ) -> Result<(), Stop> {
         for &(name, value) in raw.headers {
             let listed = |list: &[Box<str>]| list.iter().any(|l| **l == *name);
-            let new = if listed(&place.headers) {
+            let new = if listed(&place.headers) || raw.extra_headers.iter().any(|l| l == name) {
                 self.header_as_it_came(name, value)?
             } else if listed(&place.judged_headers)
                 && let Some(param) = place.params.iter().find(|p| *p.name == *name)
@@ -517,7 +517,7 @@ impl Judge<'_, '_> {
     }
 
     /// What the vendor authenticates with: as it came, and its project is noted. A person's session
-    /// (a JWT), or credentials in which someone is named, stay behind.
+    /// (a JWT but for the vendor's own), or credentials in which someone is named, stay behind.
     fn header_as_it_came(&mut self, name: &str, value: &str) -> Result<Option<String>, Stop> {
         let parent = self.paths.child(self.plan, ROOT, ROOT, "$header");
         let path = self.paths.child(self.plan, parent, parent, name);
@@ -528,7 +528,8 @@ impl Judge<'_, '_> {
             self.project(user.as_deref().unwrap_or(credentials));
         }
         if is_session(value) {
-            return Ok(None);
+            let issued = self.paths.get(path).issued && is_issued_token(value);
+            return Ok(issued.then(|| value.to_owned()));
         }
         let found = Found {
             protocol: true,

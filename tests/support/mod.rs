@@ -108,6 +108,7 @@ pub fn send_with(scrubber: &Scrubber, request: &Request<'_>, scratch: &mut Scrat
         client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
         body_limit: 10 << 20,
         projects: &[],
+        extra_headers: &[],
     };
     match scrubber.scrub(&raw, scratch) {
         Verdict::Forward(clean) => Outcome::Forward(clean),

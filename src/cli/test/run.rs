@@ -69,6 +69,7 @@ pub(super) fn run(case: &Case, scrubber: &Scrubber) -> anyhow::Result<Ran> {
         client_ip: case.client_ip,
         body_limit: BODY,
         projects: &[],
+        extra_headers: &[],
     };
     let mut scratch = Scratch::new();
     let mut failures = Vec::new();

@@ -5,7 +5,7 @@ import { E2E, CANARIES, WHO, UTILITY, EVENT, properties, drive } from './common.
 drive(async () => {
   const key = E2E.project.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   const ai = new ApplicationInsights({ config: {
-    connectionString: `InstrumentationKey=${key};IngestionEndpoint=${E2E.base}/`, maxBatchInterval: 300, disableFetchTracking: true, disableAjaxTracking: true, disableStatsbeat: true,
+    connectionString: `InstrumentationKey=${key};IngestionEndpoint=${E2E.base}`, maxBatchInterval: 300, disableFetchTracking: true, disableAjaxTracking: true, disableStatsbeat: true,
     extensionConfig: { AppInsightsCfgSyncPlugin: { cfgUrl: '' } }, ...E2E.options,
   } });
   ai.loadAppInsights();

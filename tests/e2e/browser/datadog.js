@@ -10,7 +10,7 @@ drive(async () => {
   datadogLogs.init({ ...base, forwardErrorsToLogs: true });
   datadogRum.setUser({ id: WHO.user_id, name: WHO.name, email: WHO.email, phone: WHO.phone, plan: UTILITY.plan, ...CANARIES.oddly_named });
   datadogLogs.setUser({ id: WHO.user_id, name: WHO.name, email: WHO.email });
-  datadogRum.setAccount({ id: WHO.org_id, name: 'Krasnapolsky Ltd' });
+  datadogRum.setAccount?.({ id: WHO.org_id, name: 'Krasnapolsky Ltd' });
   datadogRum.setGlobalContextProperty('address', { street: WHO.street, city: WHO.city });
   datadogRum.addAction(EVENT, properties());
   datadogRum.addError(new Error('refused for ' + WHO.email), { phone: WHO.phone });

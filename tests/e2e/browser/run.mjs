@@ -33,6 +33,10 @@ const html = fs.readFileSync(path.join(here, 'page.html'));
 const pages = http.createServer((request, response) => {
   const url = request.url.split('?')[0];
   if (url === '/script.js') return response.writeHead(200, { 'content-type': 'text/javascript; charset=utf-8' }).end(built.outputFiles[0].text);
+  if (url.startsWith('/package/')) { // a script that pages load by its tag
+    const file = ['./node_modules/', '../node_modules/'].map((folder) => new URL(folder + url.slice(9), driver.packages)).find((one) => fs.existsSync(one));
+    return file ? response.writeHead(200, { 'content-type': 'text/javascript; charset=utf-8' }).end(fs.readFileSync(file)) : response.writeHead(404).end();
+  }
   if (url === '/favicon.ico') return response.writeHead(204).end();
   response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'set-cookie': `session=${CANARIES.cookie}; Path=/` });
   return response.end(url === '/bye' ? '<title>bye</title>' : html);
