@@ -614,3 +614,25 @@ fn the_gateway_is_no_forward_proxy() {
     }
     assert!(up.seen.try_recv().is_err());
 }
+
+#[test]
+fn a_host_of_a_pattern_has_a_circuit_of_its_own() {
+    // A proxy of one's own that is not there: unreachable at once, without a lookup.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let proxy = proxy(move |config| config.upstream.proxy = Some(at.clone()));
+    let ask = |host: &str| {
+        let mut client = Client::new(proxy.addr);
+        client.send(track(&format!("http://{host}/track"), host));
+        status(&client.answer())
+    };
+    for _ in 0..tamis::deliver::FAILURES {
+        assert_eq!(ask("o1.ingest.acme.example"), 502);
+    }
+    assert_eq!(ask("o1.ingest.acme.example"), 503);
+    proxy.gate.live.reload("test").unwrap();
+    assert_eq!(ask("O1.ingest.acme.example"), 503);
+    assert_eq!(ask("o2.ingest.acme.example"), 502);
+    assert_eq!(ask(HOST), 502);
+}

@@ -282,6 +282,16 @@ fn the_documented_limits_are_those_of_the_code() {
             "| 256; 50s |",
         ),
         (
+            include_str!("../src/deliver/pool.rs"),
+            "AGE: Duration = Duration::from_secs(300);",
+            "looked up again) | | 300s |",
+        ),
+        (
+            include_str!("../src/deliver/origins.rs"),
+            "REMEMBERED: usize = 4096;",
+            "| 4096 | those",
+        ),
+        (
             include_str!("../src/proxy/handle.rs"),
             "ANSWER: usize = 4 << 20;",
             "4 MiB; 16 MiB",
