@@ -132,66 +132,6 @@ fn an_idle_http2_connection_ends() {
     }
 }
 
-/// A frame of HTTP/2.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut frame = length[1..].to_vec();
-    frame.extend([kind, flags]);
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
-
-#[test]
-fn floods_of_frames_end_their_connection_only() {
-    let up = good();
-    let gate = gate(&up.url, |c| {
-        c.limits.header_timeout = Duration::from_millis(500)
-    });
-    let preface = [
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
-        frame(4, 0, 0, &[]),
-    ]
-    .concat();
-    // :method POST, :scheme http, :path /, :authority g
-    let block = [0x83, 0x86, 0x84, 0x41, 1, b'g'];
-    let resets = |from: u32| {
-        (from..from + 2000).flat_map(move |n| {
-            let stream = 2 * n + 1;
-            [
-                frame(1, 4, stream, &block),
-                frame(3, 0, stream, &[0, 0, 0, 8]),
-            ]
-            .concat()
-        })
-    };
-    let continuation = [
-        frame(1, 0, 1, &block),
-        std::iter::repeat_n(frame(9, 0, 1, &[0x40; 1000]), 200)
-            .flatten()
-            .collect(),
-    ]
-    .concat();
-    let floods = [
-        resets(0).collect(),
-        continuation,
-        frame(4, 0, 0, &[]).repeat(20_000),
-    ];
-    for flood in floods {
-        let mut client = Client::new(gate.addr);
-        client.send(&preface);
-        client.send(flood);
-        let _ = client.stream.shutdown(std::net::Shutdown::Write);
-        client.rest();
-        let mut other = Client::new(gate.addr);
-        other.send(post("{}"));
-        assert_eq!(status(&other.answer()), 200);
-    }
-    while gate.live.connections() > 0 {
-        std::thread::yield_now();
-    }
-}
-
 struct Pair {
     files: TlsFiles,
     der: rustls_pki_types::CertificateDer<'static>,

@@ -15,6 +15,8 @@
     reason = "each test binary uses a part of it, and tests may unwrap"
 )]
 
+pub mod frames;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
