@@ -5,7 +5,7 @@
 
 A systemd is started as PID 1 of new namespaces (mounts, processes, network, cgroups) over a throw-away overlay of this machine's file
 system: nothing outside is touched, and ports are its own. It starts Tamis by the units as they are packaged, a vendor stands beside it, and
-readiness, sandbox, state, reload, restart, socket activation and stop are looked at.
+readiness, sandbox, state, names that move, reload, restart, socket activation and stop are looked at.
 
 Needs root and systemd 250 or newer. What cannot be run here is told, one line each, and the exit status is 3 when nothing failed but
 something was not run. Closing line: `N passed, N failed`.
@@ -46,14 +46,32 @@ class Vendor(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
         with open("/run/seen", "ab") as seen:
-            seen.write(body + b"\n")
+            seen.write(self.connection.getsockname()[0].encode() + b" " + body + b"\n")
         self.send_response(200)
         self.send_header("content-length", "1")
         self.end_headers()
         self.wfile.write(b"1")
     def log_message(self, *_):
         pass
-http.server.ThreadingHTTPServer(("127.0.0.1", 9999), Vendor).serve_forever()
+http.server.ThreadingHTTPServer(("0.0.0.0", 9999), Vendor).serve_forever()
+"""
+# Lets nobody in at [::1]:9999 and says nothing: its queue is full, so the kernel drops what knocks.
+SILENT = r"""
+import socket, time
+mute = socket.socket(socket.AF_INET6)
+mute.bind(("::1", 9999))
+mute.listen(0)
+held = []
+while True:
+    knock = socket.socket(socket.AF_INET6)
+    knock.settimeout(0.3)
+    try:
+        knock.connect(("::1", 9999))
+    except TimeoutError:
+        break
+    held.append(knock)
+open("/run/silent", "w").close()
+time.sleep(1000)
 """
 # Asks the gateway at a port inside of the namespaces; prints the status.
 ASK = r"""
@@ -173,6 +191,8 @@ class Systemd:
             shutil.copy(unit, units)
         (units / "tamis.toml").write_text(CONFIG)
         (units / "vendor.py").write_text(VENDOR)
+        (units / "silent.py").write_text(SILENT)
+        (units / "silent.service").write_text("[Service]\nExecStart=/usr/bin/env python3 /etc/systemd/system/silent.py\n")
         (units / "vendor.service").write_text("[Service]\nExecStart=/usr/bin/env python3 /etc/systemd/system/vendor.py\n")
         boot = self.folder / "boot.sh"
         boot.write_text(BOOT)
@@ -289,7 +309,7 @@ def serves(checks, systemd):
     until(lambda: systemd.inside("python3", "-c", 'import socket; socket.create_connection(("127.0.0.1", 9999))').returncode == 0)
     that("a request passes", systemd.ask(8080) == "200", systemd.ask(8080) + journal(systemd))
     seen = systemd.inside("cat", "/run/seen").stdout
-    that("and is judged", '"event"' in seen and "jane" not in seen and "member-1" not in seen, seen)
+    that("and is judged", seen.startswith("127.0.0.1 ") and '"event"' in seen and "jane" not in seen and "member-1" not in seen, seen)
     return True
 
 
@@ -321,6 +341,43 @@ def sandboxed(checks, systemd):
     that("state 0700, key 0600", state == ["700", "600"], state)
     denied = [line for line in journal(systemd).splitlines() if "Operation not permitted" in line or "panick" in line]
     that("nothing was refused to it", not denied, denied)
+
+
+def names(checks, systemd):
+    """Names are looked up anew for each connection, and both families are tried."""
+    that = checks.that
+
+    def ask_at(hosts):
+        systemd.write("/etc/hosts", "127.0.0.1 localhost\n" + hosts)
+        begun = time.monotonic()
+        status = systemd.ask(8080)
+        where = systemd.inside("tail", "-n1", "/run/seen").stdout.split(" ")[0]
+        return status, where, time.monotonic() - begun
+
+    systemd.write("/etc/hosts", "127.0.0.2 vendor.test\n")
+    systemd.write("/etc/tamis/tamis.toml", CONFIG.replace("127.0.0.1:9999", "vendor.test:9999"))
+    that("an upstream by name", systemd.ctl("reload", "tamis.service").returncode == 0)
+    until(lambda: ask_at("127.0.0.2 vendor.test\n")[1] == "127.0.0.2")
+    seen = ask_at("127.0.0.2 vendor.test\n")
+    that("is reached at its address", seen[:2] == ("200", "127.0.0.2"), seen)
+    systemd.ctl("restart", "vendor.service")
+    until(lambda: systemd.inside("python3", "-c", 'import socket; socket.create_connection(("127.0.0.1", 9999))').returncode == 0)
+    seen = ask_at("127.0.0.3 vendor.test\n")
+    that("and at its new one when it moves, without a reload", seen[:2] == ("200", "127.0.0.3"), seen)
+    if systemd.inside("python3", "-c", 'import socket; socket.socket(socket.AF_INET6).bind(("::1", 0))').returncode:
+        checks.not_run("IPv6 and IPv4 raced", "there is no IPv6 here")
+    else:
+        systemd.ctl("start", "silent.service")
+        filled = until(lambda: systemd.inside("test", "-e", "/run/silent").returncode == 0)
+        systemd.ctl("restart", "vendor.service")
+        until(lambda: systemd.inside("python3", "-c", 'import socket; socket.create_connection(("127.0.0.1", 9999))').returncode == 0)
+        seen = ask_at("::1 vendor.test\n127.0.0.4 vendor.test\n")
+        that(f"IPv6 is silent: IPv4 answers after {seen[2]:.1f} s", filled and seen[:2] == ("200", "127.0.0.4") and seen[2] < 5, seen)
+        alone = ask_at("127.0.0.4 vendor.test\n")
+        that("kept, the next takes no time", alone[:2] == ("200", "127.0.0.4"), alone)
+        systemd.ctl("stop", "silent.service")
+    systemd.write("/etc/tamis/tamis.toml", CONFIG)
+    systemd.ctl("reload", "tamis.service")
 
 
 def lives(checks, systemd):
@@ -396,6 +453,7 @@ def main():
                 print(f"         systemd {systemd.ctl('--version').stdout.split()[1]} is PID 1 of its own namespaces")
                 if serves(checks, systemd):
                     sandboxed(checks, systemd)
+                    names(checks, systemd)
                     lives(checks, systemd)
                     activated(checks, systemd)
         finally:
