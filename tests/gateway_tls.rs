@@ -338,6 +338,67 @@ fn admin_shows_and_reloads() {
 }
 
 #[test]
+fn nothing_of_admin_changes_by_reading() {
+    let up = good();
+    let gate = gate(&up.url, |c| c.admin.listen = "127.0.0.1:0".parse().unwrap());
+    let addr = admin(&gate);
+    let before = gate.live.current();
+    let reloads = |text: &str| {
+        let lines = text
+            .lines()
+            .filter(|l| l.starts_with("tamis_reloads_total"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let counted = reloads(&gate.live.metrics.render());
+    for method in [
+        "GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "PUT", "DELETE",
+    ] {
+        for path in [
+            "/",
+            "/reload",
+            "/reload/",
+            "/reload?x=1",
+            "//reload",
+            "/%72eload",
+            "/api/status",
+            "/api/shadow",
+            "/api/inventory",
+            "/inventory",
+            "/metrics",
+            "/healthz",
+            "/readyz",
+        ] {
+            for more in [
+                "",
+                "x-http-method-override: POST\r\n",
+                "x-http-method: POST\r\nx-method-override: POST\r\n",
+                "content-length: 12\r\ncontent-type: application/x-www-form-urlencoded\r\n\r\n_method=POST",
+            ] {
+                let answer = ask(addr, method, path, more);
+                assert!(
+                    matches!(status(&answer), 200 | 400 | 404 | 405),
+                    "{method} {path}: {answer}"
+                );
+            }
+        }
+    }
+    assert_eq!(reloads(&gate.live.metrics.render()), counted);
+    assert!(Arc::ptr_eq(&before, &gate.live.current()));
+    // By POST it does change, from here and from no other site.
+    for (want, more) in [
+        (403, "origin: null\r\n"),
+        (403, "origin: https://localhost.evil.example\r\n"),
+        (403, "origin: http://127.0.0.1:1\r\n"),
+        (403, "host: localhost.evil.example\r\n"),
+        (200, "origin: http://localhost\r\n"),
+        (200, ""),
+    ] {
+        assert_eq!(status(&ask(addr, "POST", "/reload", more)), want, "{more}");
+    }
+    assert!(!Arc::ptr_eq(&before, &gate.live.current()));
+}
+
+#[test]
 fn admin_asks_for_its_token() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");

@@ -17,6 +17,8 @@ mod head;
 mod http1;
 mod http2;
 mod live;
+#[cfg(test)]
+mod panics;
 mod proxy_protocol;
 mod reply;
 mod route;
