@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use door_support::{Client, Gate, gate, gate_with, generation, good, post, status};
+use door_support::{Client, Gate, block, gate, gate_with, generation, good, post, status};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -29,18 +29,6 @@ use tamis::config::{Config, TlsFiles};
 use tokio::net::TcpStream;
 
 type Sender = hyper::client::conn::http2::SendRequest<Full<Bytes>>;
-
-fn block<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        tokio::time::timeout(Duration::from_secs(30), future)
-            .await
-            .unwrap()
-    })
-}
 
 async fn h2(addr: SocketAddr) -> Sender {
     let io = TokioIo::new(TcpStream::connect(addr).await.unwrap());
