@@ -64,9 +64,19 @@ fn config(upstream: &str, state: &Path, more: &str) -> String {
 
 /// Ports 1 and 2 of the configuration are not to be opened: the sockets are handed over.
 fn start(upstream: &str, gateway: TcpListener, admin: TcpListener) -> Service {
+    let text = |state: &Path| config(upstream, state, "");
+    start_with(&text, ["gateway", "admin"], gateway, admin)
+}
+
+fn start_with(
+    text: &dyn Fn(&Path) -> String,
+    names: [&str; 2],
+    first: TcpListener,
+    second: TcpListener,
+) -> Service {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tamis.toml");
-    write(&file, config(upstream, folder.path(), "")).unwrap();
+    write(&file, text(folder.path())).unwrap();
     let socket = folder.path().join("notify");
     let notify = UnixDatagram::bind(&socket).unwrap();
     notify
@@ -82,10 +92,10 @@ fn start(upstream: &str, gateway: TcpListener, admin: TcpListener) -> Service {
         ])
         .arg(&file)
         .env("LISTEN_FDS", "2")
-        .env("LISTEN_FDNAMES", "gateway:admin")
+        .env("LISTEN_FDNAMES", names.join(":"))
         .env("NOTIFY_SOCKET", &socket)
-        .stdin(Stdio::from(OwnedFd::from(gateway)))
-        .stdout(Stdio::from(OwnedFd::from(admin)))
+        .stdin(Stdio::from(OwnedFd::from(first)))
+        .stdout(Stdio::from(OwnedFd::from(second)))
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
@@ -186,4 +196,41 @@ fn descriptors_are_raised_and_no_core_is_left() {
     service.signal(Signal::ABORT);
     let ended = service.child.wait().unwrap();
     assert!(ended.signal().is_some() && !ended.core_dumped(), "{ended}");
+}
+
+#[test]
+fn a_socket_that_was_handed_over_is_an_own_one() {
+    // The forward proxy must not lead to the admin listener, wherever that was opened.
+    let Ok(admin) = TcpListener::bind("127.0.0.1:443") else {
+        let words =
+            b"NOT RUN: a_socket_that_was_handed_over_is_an_own_one: port 443 cannot be had here\n";
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), words);
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.toml");
+    write(&ca, config("http://127.0.0.1:1", folder.path(), "")).unwrap();
+    let made = Command::new(env!("CARGO_BIN_EXE_tamis"))
+        .args(["ca", "new", "--config"])
+        .arg(&ca)
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    let at = folder.path().join("ca");
+    let forward = format!(
+        "[forward]\nlisten = \"127.0.0.1:3\"\nother_hosts = \"tunnel\"\nprivate_networks = [\"127.0.0.0/8\", \"::1/128\"]\nca = {{ cert = \"{0}/ca.pem\", key = \"{0}/ca.key\" }}\n",
+        at.display()
+    );
+    let text = |state: &Path| {
+        config("http://127.0.0.1:1", state, &forward)
+            .replace("listen = \"127.0.0.1:1\"", "listen = \"127.0.0.1:0\"")
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = listener.local_addr().unwrap();
+    let service = start_with(&text, ["forward", "admin"], listener, admin);
+    assert_eq!(service.word(), "READY=1");
+    let mut client = Client::new(proxy);
+    client.send("CONNECT localhost:443 HTTP/1.1\r\nhost: localhost:443\r\n\r\n");
+    let answer = client.answer();
+    assert_eq!(status(&answer), 403, "{answer}");
 }

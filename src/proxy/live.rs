@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
+use super::activate::handed_addrs;
 use super::forward::Forward;
 use super::route::Routes;
 use crate::config::Config;
@@ -343,7 +344,9 @@ fn guard(config: &Config) -> Guard {
     let own = config.gateway.listen.iter().chain(forwards);
     Guard {
         allowed: forward.map_or(&[][..], |f| &f.private_networks).into(),
-        own: own.chain([&config.admin.listen]).copied().collect(),
+        own: (own.chain([&config.admin.listen]).chain(handed_addrs()))
+            .copied()
+            .collect(),
     }
 }
 
