@@ -14,6 +14,9 @@ pub(super) const KEY: usize = 32;
 /// A key that is longer, or none.
 const LONG: u8 = u8::MAX;
 
+/// No class has that number.
+const NO_CLASS: u32 = u32::MAX;
+
 /// What becomes of scalars at a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Settled {
@@ -31,15 +34,18 @@ pub(super) enum Settled {
 #[repr(align(64))]
 pub(super) struct Hot {
     parent: NodeId,
-    /// Guesses: the first child seen, and the sibling that followed last time.
+    /// Guesses: the first member, the elements, and the sibling that followed last time.
     pub(super) first: NodeId,
+    pub(super) item: NodeId,
     pub(super) after: NodeId,
     len: u8,
     settled: Settled,
     /// The decision behind a verdict that needs no look at the value.
     pub(super) done: Done,
     /// The class of events that the verdict is for.
-    class: usize,
+    class: u32,
+    /// The class of events in which a container is entered, and nothing else is to be done.
+    enters: u32,
     key: [u8; KEY],
 }
 
@@ -57,11 +63,13 @@ impl Hot {
         Self {
             parent,
             first: NodeId::MAX,
+            item: NodeId::MAX,
             after: NodeId::MAX,
             len,
             settled: Settled::No,
             done: 0,
-            class: usize::MAX,
+            class: NO_CLASS,
+            enters: NO_CLASS,
             key: inline,
         }
     }
@@ -90,7 +98,7 @@ impl Hot {
     /// The verdict for a class of events.
     #[inline]
     pub(super) fn settled(&self, class: usize) -> Settled {
-        if self.class == class {
+        if self.knows(class) {
             self.settled
         } else {
             Settled::No
@@ -100,14 +108,28 @@ impl Hot {
     /// Whether a verdict was worked out for the class.
     #[inline]
     pub(super) fn knows(&self, class: usize) -> bool {
-        self.class == class
+        self.class as usize == class
     }
 
     /// Notes the verdict for a class.
     pub(super) fn settle(&mut self, class: usize, settled: Settled, done: Done) {
+        let Ok(class) = u32::try_from(class) else {
+            return;
+        };
         self.class = class;
         self.settled = settled;
         self.done = done;
+    }
+
+    /// Whether a container is just entered, in a class of events.
+    #[inline]
+    pub(super) fn enters(&self, class: usize) -> bool {
+        self.enters as usize == class
+    }
+
+    /// Notes that it is.
+    pub(super) fn enter(&mut self, class: usize) {
+        self.enters = u32::try_from(class).unwrap_or(NO_CLASS);
     }
 }
 
