@@ -17,8 +17,6 @@ mod head;
 mod http1;
 mod http2;
 mod live;
-#[cfg(test)]
-mod panics;
 mod proxy_protocol;
 mod reply;
 mod route;
