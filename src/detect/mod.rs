@@ -39,7 +39,7 @@ pub use prefilter::may_hold;
 pub use scan::{
     may_be_whole_number, scan, scan_entities, scan_entities_for, scan_for, whole, whole_number,
 };
-pub use token::{Form, form};
+pub use token::{Form, form, hex_id};
 
 use crate::category::DataCategory;
 

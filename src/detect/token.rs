@@ -4,6 +4,8 @@
 //! Invariant: what [`form`] and [`is_time`] say of a text is what the recognisers would find in it
 //! (property tests hold it against them).
 
+use wide::u8x16;
+
 use super::bytes::part;
 use super::secret;
 
@@ -38,7 +40,7 @@ pub fn form(bytes: &[u8]) -> Option<Form> {
     if is_uuid(bytes) {
         return Some(Form::Uuid);
     }
-    is_hex_id(bytes).then_some(Form::Hex)
+    hex_id(bytes).map(|_| Form::Hex)
 }
 
 /// Dashed 8-4-4-4-12, as RFC 9562 writes UUIDs, in either case.
@@ -57,32 +59,63 @@ fn is_uuid(bytes: &[u8]) -> bool {
     digits == UUID - 4
 }
 
-/// Hexadecimal digits in lower case, a letter among them, perhaps behind words of letters with
-/// dashes or underscores between (`ajs-next-…`), unless an issuer's secrets begin like that.
-fn is_hex_id(bytes: &[u8]) -> bool {
-    let start = memchr::memrchr2(b'-', b'_', bytes).map_or(0, |mark| mark + 1);
-    let (words, digits) = bytes.split_at(start);
-    if digits.len() < LEAST_HEX {
-        return false;
+/// Of an id of the form [`Form::Hex`]: where its digits begin. They are in lower case, a letter is
+/// among them, and there may be words of letters with dashes or underscores in front (`ajs-next-…`),
+/// unless an issuer's secrets begin like that.
+#[must_use]
+#[inline]
+pub fn hex_id(bytes: &[u8]) -> Option<usize> {
+    if !(LEAST_HEX..=LONGEST).contains(&bytes.len()) {
+        return None;
     }
-    // Without a way out, so that the loop takes many bytes at a time.
-    let (hex, letter) = digits.iter().fold((true, false), |(hex, letter), b| {
-        let is_letter = matches!(b, b'a'..=b'f');
-        (hex & (is_letter | b.is_ascii_digit()), letter | is_letter)
-    });
+    // Nearly all that is no id ends otherwise.
+    let (hex, _) = hex_and_letter(bytes.last_chunk()?);
+    if hex { digits_of_id(bytes) } else { None }
+}
+
+fn digits_of_id(bytes: &[u8]) -> Option<usize> {
+    // Words that are longer are refused.
+    let words = bytes.get(..bytes.len().min(LONGEST_WORDS + 1))?;
+    let start = words
+        .iter()
+        .rposition(|b| matches!(b, b'-' | b'_'))
+        .map_or(0, |mark| mark + 1);
+    let (words, digits) = bytes.split_at_checked(start)?;
+    if digits.len() < LEAST_HEX || words.len() > LONGEST_WORDS {
+        return None;
+    }
+    // The last sixteen are looked at twice, unless the count is even.
+    let (blocks, _) = digits.as_chunks::<16>();
+    let (mut hex, mut letter) = hex_and_letter(digits.last_chunk()?);
+    for block in blocks {
+        let (all, any) = hex_and_letter(block);
+        hex &= all;
+        letter |= any;
+    }
     if !hex || !letter {
-        return false;
+        return None;
     }
-    let Some((mark, letters)) = words.split_last() else {
-        return true;
+    let Some((_, letters)) = words.split_last() else {
+        return Some(0);
     };
-    words.len() <= LONGEST_WORDS
-        && matches!(mark, b'-' | b'_')
-        && letters.first().is_some_and(u8::is_ascii_alphabetic)
+    let plain = letters.first().is_some_and(u8::is_ascii_alphabetic)
         && letters
             .iter()
             .all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'))
-        && !secret::is_known(bytes)
+        && !secret::is_known(bytes);
+    plain.then_some(start)
+}
+
+/// Whether all are hexadecimal digits in lower case, and whether one of them is a letter.
+#[inline]
+fn hex_and_letter(block: &[u8; 16]) -> (bool, bool) {
+    let block = u8x16::new(*block);
+    let from = |first: u8, most: u8| {
+        let at = block - u8x16::splat(first);
+        at.min(u8x16::splat(most)).simd_eq(at).to_bitmask()
+    };
+    let (digits, letters) = (from(b'0', 9), from(b'a', 5));
+    (digits | letters == 0xffff, letters != 0)
 }
 
 /// Whether a text is a date with a time of day, as ISO 8601 and RFC 3339 write them:

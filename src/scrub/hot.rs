@@ -39,6 +39,8 @@ pub(super) struct Hot {
     pub(super) item: NodeId,
     pub(super) after: NodeId,
     len: u8,
+    /// Whether the catalog adds members there.
+    pub(super) adds: bool,
     settled: Settled,
     /// The decision behind a verdict that needs no look at the value.
     pub(super) done: Done,
@@ -51,7 +53,7 @@ pub(super) struct Hot {
 
 impl Hot {
     /// Of a new node.
-    pub(super) fn new(parent: NodeId, key: &str, item: bool) -> Self {
+    pub(super) fn new(parent: NodeId, key: &str, item: bool, adds: bool) -> Self {
         let mut inline = [0; KEY];
         let len = match inline.get_mut(..key.len()) {
             Some(slot) if !item => {
@@ -66,6 +68,7 @@ impl Hot {
             item: NodeId::MAX,
             after: NodeId::MAX,
             len,
+            adds,
             settled: Settled::No,
             done: 0,
             class: NO_CLASS,
@@ -141,20 +144,20 @@ mod tests {
     fn keys_are_compared_whole() {
         let mut window = [b'"'; KEY];
         window[..6].copy_from_slice(b"$email");
-        let hot = Hot::new(7, "$email", false);
+        let hot = Hot::new(7, "$email", false, false);
         assert!(hot.is(7, &window, 6));
         assert!(!hot.is(8, &window, 6), "another parent");
         assert!(!hot.is(7, &window, 5), "another length");
         window[5] = b'k';
         assert!(!hot.is(7, &window, 6), "another key");
         let long = "k".repeat(KEY);
-        assert!(Hot::new(7, &long, false).is(7, &[b'k'; KEY], KEY));
+        assert!(Hot::new(7, &long, false, false).is(7, &[b'k'; KEY], KEY));
         assert!(
-            !Hot::new(7, "", true).is(7, &window, 0),
+            !Hot::new(7, "", true, false).is(7, &window, 0),
             "an element has no key"
         );
-        assert!(Hot::new(7, "", false).is(7, &window, 0));
+        assert!(Hot::new(7, "", false, false).is(7, &window, 0));
         let longer = "k".repeat(KEY + 1);
-        assert!(!Hot::new(7, &longer, false).is(7, &[b'k'; KEY], KEY));
+        assert!(!Hot::new(7, &longer, false, false).is(7, &[b'k'; KEY], KEY));
     }
 }

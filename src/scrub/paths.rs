@@ -162,8 +162,9 @@ impl Paths {
             ..PathNode::blank(NONE, "", false)
         };
         root.adds = adds_at(plan, &root.active);
+        self.hot
+            .push(Hot::new(NONE, "", true, !root.adds.is_empty()));
         self.nodes.push(root);
-        self.hot.push(Hot::new(NONE, "", true));
     }
 
     /// The guesses and the settled verdict of a node.
@@ -273,8 +274,9 @@ impl Paths {
     fn add(&mut self, plan: &Plan, parent: NodeId, key: &str, item: bool, hash: u64) -> NodeId {
         let node = self.learn(plan, parent, key, item);
         let id = NodeId::try_from(self.nodes.len()).unwrap_or(ROOT);
+        self.hot
+            .push(Hot::new(parent, key, item, !node.adds.is_empty()));
         self.nodes.push(node);
-        self.hot.push(Hot::new(parent, key, item));
         if self.nodes.len() <= MAX_NODES && key.len() <= MAX_KEY {
             let hasher = &self.hasher;
             let nodes = &self.nodes;

@@ -6,10 +6,11 @@
 use super::engine::Judge;
 use super::fate::Leaf;
 use super::hot::{KEY, Settled};
-use super::unfold::may_unfold;
+use super::paths::NodeId;
+use super::unfold::hex_may_unfold;
 use super::walk::{Frame, Place, next_start};
 use crate::detect;
-use crate::json::{Edits, Kind, Tape};
+use crate::json::{Edits, Kind, Node, Tape};
 
 /// What comes after the members that are settled.
 pub(super) enum Rest {
@@ -52,21 +53,13 @@ impl Judge<'_, '_> {
                 return Rest::Member;
             };
             if matches!(node.kind, Kind::Object | Kind::Array) {
-                if !(hot.enters(self.class) || hot.enters(self.class_at(path))) {
-                    return Rest::Member;
-                }
-                let place = Place {
-                    path,
-                    own: path,
-                    start: key.outer().start,
-                    roots: 0,
-                    depth: frame.depth + 1,
-                    element: false,
+                // An object around events may share its path with an event.
+                let enters =
+                    frame.roots == 0 && (hot.enters(self.class) || hot.enters(self.class_at(path)));
+                return match enters {
+                    true => enter(frame, path, key, node),
+                    false => Rest::Member,
                 };
-                let value = frame.cursor + 1;
-                frame.last = path;
-                frame.cursor = node.next as usize;
-                return Rest::Enter(value, place);
             }
             let (mut settled, done) = (hot.settled(self.class), hot.done);
             if settled == Settled::No {
@@ -119,9 +112,25 @@ impl Judge<'_, '_> {
     }
 }
 
+/// The container at the cursor is entered, and nothing else is done about it.
+fn enter(frame: &mut Frame, path: NodeId, key: &Node, node: &Node) -> Rest {
+    let value = frame.cursor + 1;
+    frame.last = path;
+    frame.cursor = node.next as usize;
+    let place = Place {
+        path,
+        own: path,
+        start: key.outer().start,
+        roots: 0,
+        depth: frame.depth + 1,
+        element: false,
+    };
+    Rest::Enter(value, place)
+}
+
 /// Whether a string is an id in which nothing stands: its form says it in less time than it takes to
 /// look it up.
 fn is_plain_id(raw: &[u8]) -> bool {
-    detect::form(raw) == Some(detect::Form::Hex)
-        && std::str::from_utf8(raw).is_ok_and(|id| !may_unfold(id))
+    detect::hex_id(raw)
+        .is_some_and(|digits| std::str::from_utf8(raw).is_ok_and(|id| !hex_may_unfold(id, digits)))
 }

@@ -250,9 +250,12 @@ static VALUES: [u8; 256] = {
 };
 
 /// What base64 that begins like this may hold: a compressed stream, or text (`Some(None)`).
+#[inline]
 fn opens(start: &[u8; MIN_BASE64]) -> Option<Option<Coding>> {
     // Two bytes are enough to tell most ids.
-    let [a, b, c, ..] = start.map(|b| VALUES.get(usize::from(b)).copied().unwrap_or(64));
+    let value = |b: u8| VALUES.get(usize::from(b)).copied().unwrap_or(64);
+    let [a, b, c, ..] = *start;
+    let (a, b, c) = (value(a), value(b), value(c));
     let (first, second) = (a << 2 | b >> 4, b << 4 | c >> 2);
     let text = printable(first) && matches!(first, ..0x80 | 0xc2..0xf5);
     let follows = (first < 0x80) != matches!(second, 0x80..0xc0);
@@ -260,6 +263,11 @@ fn opens(start: &[u8; MIN_BASE64]) -> Option<Option<Coding>> {
     if (a | b | c) >= 64 || !(text && follows || stream) {
         return None;
     }
+    opens_in_full(start)
+}
+
+#[inline(never)]
+fn opens_in_full(start: &[u8; MIN_BASE64]) -> Option<Option<Coding>> {
     let head = head_of(start)?;
     match &head[..] {
         [0x1f, 0x8b, 8, ..] => return Some(Some(Coding::Gzip)),
@@ -312,6 +320,24 @@ pub(super) fn may_unfold(id: &str) -> bool {
         || opens_reversed(id)
         || mixes_cases(id)
         || id.get(digits..).and_then(hex_text).is_some()
+}
+
+/// The same of an id whose digits begin at `digits` (see [`crate::detect::hex_id`]), in less time.
+pub(super) fn hex_may_unfold(id: &str, digits: usize) -> bool {
+    let bytes = id.as_bytes();
+    let opens_at = |at: usize| {
+        let start = bytes.get(at..).and_then(|tail| tail.first_chunk());
+        start.is_some_and(|start| opens(start).is_some())
+    };
+    let words = bytes.get(..digits).unwrap_or(bytes).iter();
+    let even = digits + bytes.len().saturating_sub(digits) % 2;
+    (0..4).any(opens_at)
+        || words.clone().any(|b| b.is_ascii_uppercase())
+        || words
+            .enumerate()
+            .any(|(at, b)| matches!(b, b'-' | b'_') && opens_at(at + 1))
+        || opens_reversed(id)
+        || id.get(even..).and_then(hex_text).is_some()
 }
 
 /// The first nine bytes that base64 stands for.
@@ -417,11 +443,16 @@ pub(super) fn hex_text(text: &str) -> Option<String> {
     if !text.len().is_multiple_of(2) {
         return None;
     }
+    let nibble = |b: u8| match b {
+        b'0'..=b'9' => Some(b - b'0'),
+        b'a'..=b'f' => Some(b - b'a' + 10),
+        b'A'..=b'F' => Some(b - b'A' + 10),
+        _ => None,
+    };
     let bytes = || {
-        text.as_bytes().chunks_exact(2).map(|pair| {
-            let [high, low] = pair else { return None };
-            let nibble = |b: u8| char::from(b).to_digit(16);
-            let byte = u8::try_from(nibble(*high)? << 4 | nibble(*low)?).ok()?;
+        let (pairs, _) = text.as_bytes().as_chunks::<2>();
+        pairs.iter().map(move |[high, low]| {
+            let byte = nibble(*high)? << 4 | nibble(*low)?;
             printable(byte).then_some(byte)
         })
     };
@@ -499,7 +530,10 @@ mod tests {
         }
 
         #[test]
-        fn ids_that_may_not_unfold_do_not(id in "([a-z]{1,6}[-_]|[a-f]{1,14}[-_]){0,2}[0-9a-f]{25,40}|(61|62|20|40|2e|6f|30){13,20}|[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}") {
+        fn ids_that_may_not_unfold_do_not(id in "([a-zA-Z]{1,4}[-_])?([a-z]{1,6}[-_]|[a-f]{1,14}[-_]){0,2}[0-9a-f]{25,40}|(61|62|20|40|2e|6f|30){13,20}|[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}") {
+            if let Some(digits) = crate::detect::hex_id(id.as_bytes()) {
+                proptest::prop_assert_eq!(hex_may_unfold(&id, digits), may_unfold(&id), "{}", id);
+            }
             if crate::detect::form(id.as_bytes()).is_some() && !may_unfold(&id) {
                 let left = &mut (1 << 20);
                 for at in run_starts(&id).chain([0]) {

@@ -31,7 +31,7 @@ pub(super) struct Frame {
     start: usize,
     end: u32,
     /// Event roots that may still be reached: a bit per root of the endpoint.
-    roots: u32,
+    pub(super) roots: u32,
     /// For an event: the class of events before it.
     event: Option<usize>,
     /// Sets of this container that were met.
@@ -417,8 +417,8 @@ impl Judge<'_, '_> {
         };
         let end = frame.end as usize;
         let close = end.saturating_sub(1);
-        let adds = &self.paths.get(frame.path).adds;
-        let adds = (!adds.is_empty()).then(|| adds.clone());
+        let adds = self.paths.hot(frame.path).is_none_or(|hot| hot.adds);
+        let adds = adds.then(|| self.paths.get(frame.path).adds.clone());
         for set in adds.into_iter().flatten() {
             if !frame.object || frame.met.contains(&set) {
                 continue;
