@@ -10,25 +10,27 @@
 //! number is never reused, so that a pseudonym can be traced to one key; a file that others can read
 //! is refused. Errors name paths, never contents.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
-use crate::codec::base64;
 use crate::sensitive::{SecretKey, SecretText};
 
 mod epoch;
+mod error;
+mod file;
 
 pub use epoch::{Period, derived};
+pub use error::KeyError;
 
-/// Bytes of a key.
-const KEY_LEN: usize = 32;
-/// No key file is larger; a larger file is a mistake and not read.
-const FILE_MAX: u64 = 4096;
+use error::io_error;
+use file::{
+    create, from_env, overwrite, read_epoch, read_key, read_private, sync_directory, write_new,
+};
 
 /// All epochs of one named key.
 pub struct KeyRing {
@@ -68,81 +70,6 @@ pub enum EpochState {
     Shredded,
 }
 
-/// Why keys cannot be had. Names a place and a way out, never a key.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// The system said no.
-    #[error("cannot {what} {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// Group or others may read (or write) the file.
-    #[error(
-        "the key file {} is open to others (mode {mode:04o}): run `chmod 600 {}` and consider a new key",
-        path.display(), path.display()
-    )]
-    Permissions {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// Not a key.
-    #[error(
-        "{place} holds no key: expected 32 bytes as 64 hex digits or as base64 (`openssl rand -hex 32` makes one)"
-    )]
-    Format {
-        /// A path, or the variable's name.
-        place: String,
-    },
-    /// A secret of no length.
-    #[error("{place} holds no secret: it is empty")]
-    NoSecret {
-        /// As it was named.
-        place: String,
-    },
-    /// The environment variable is not set.
-    #[error("the environment variable {name} is not set: it should hold 32 bytes in hex or base64")]
-    Unset {
-        /// Its name.
-        name: String,
-    },
-    /// A key's name is a single word.
-    #[error("`{name}` is no key name: use letters, digits, `-` and `_`")]
-    Name {
-        /// The name.
-        name: String,
-    },
-    /// No such epoch, or it is shredded.
-    #[error("{} has no key for epoch {epoch}", dir.display())]
-    NoEpoch {
-        /// The ring's directory.
-        dir: PathBuf,
-        /// The epoch.
-        epoch: u32,
-    },
-    /// The key in use cannot be shredded.
-    #[error("epoch {epoch} is in use: run `tamis keys rotate` first, then shred it")]
-    InUse {
-        /// The epoch.
-        epoch: u32,
-    },
-    /// All epochs are shredded.
-    #[error("all keys in {} are shredded: run `tamis keys rotate` to make a new one", dir.display())]
-    Empty {
-        /// The ring's directory.
-        dir: PathBuf,
-    },
-    /// The system gives no randomness.
-    #[error("the system gives no randomness")]
-    Random,
-}
-
 /// The one key that `env:NAME` or `file:PATH` names; `None` when the source is a ring's name.
 ///
 /// # Errors
@@ -154,6 +81,14 @@ pub fn external(source: &str) -> Option<Result<SecretKey, KeyError>> {
     source
         .strip_prefix("file:")
         .map(|path| read_key(Path::new(path)))
+}
+
+/// A key that is kept nowhere.
+///
+/// # Errors
+/// The system gives no randomness.
+pub fn ephemeral() -> Result<SecretKey, KeyError> {
+    file::draw().map(|key| SecretKey::new(*key))
 }
 
 /// A secret text from `env:NAME` or `file:PATH`, without the line break at its end.
@@ -319,6 +254,13 @@ pub fn renew(state_dir: &Path, name: &str) -> Result<KeyRing, KeyError> {
     KeyRing::load(dir)
 }
 
+/// Seconds since 1970.
+#[must_use]
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+}
+
 fn directory(state_dir: &Path, name: &str) -> Result<PathBuf, KeyError> {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || name.len() > 64 || !name.chars().all(word) {
@@ -364,158 +306,11 @@ fn next_epoch(dir: &Path) -> Result<u32, KeyError> {
     })
 }
 
-/// In front of the instant at which an epoch began, in its key's file.
-const SINCE: &str = "# since ";
-
-/// Seconds since 1970.
-#[must_use]
-pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
-}
-
-/// Draws and writes a key.
-fn create(dir: &Path, epoch: u32, since: i64) -> Result<(), KeyError> {
-    let mut key = Zeroizing::new([0; KEY_LEN]);
-    getrandom::fill(key.as_mut()).map_err(|_| KeyError::Random)?;
-    let mut text = Zeroizing::new(String::with_capacity(160));
-    text.push_str("# tamis pseudonym key, keep it secret: who holds it can trace pseudonyms\n");
-    text.push_str(SINCE);
-    text.push_str(&since.to_string());
-    text.push('\n');
-    for byte in key.iter() {
-        for nibble in [byte >> 4, byte & 15] {
-            text.extend(char::from_digit(u32::from(nibble), 16));
-        }
-    }
-    text.push('\n');
-    write_new(&key_path(dir, epoch), text.as_bytes())
-}
-
-/// Writes a file that was not there, whole or not at all, readable by its owner only.
-fn write_new(path: &Path, content: &[u8]) -> Result<(), KeyError> {
-    let beside = path.with_extension(format!("new-{}", std::process::id()));
-    let written = write_synced(&beside, content)
-        // Unlike a rename, a link never replaces.
-        .and_then(|()| fs::hard_link(&beside, path));
-    let removed = fs::remove_file(&beside);
-    written
-        .and(removed)
-        .map_err(|source| io_error("write", path, source))?;
-    sync_directory(path.parent().unwrap_or(Path::new(".")))
-}
-
-fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
-    // Narrower still if a file was left over here.
-    file.set_permissions(fs::Permissions::from_mode(0o600))?;
-    file.write_all(content)?;
-    file.sync_all()
-}
-
-fn sync_directory(dir: &Path) -> Result<(), KeyError> {
-    File::open(dir)
-        .and_then(|d| d.sync_all())
-        .map_err(|source| io_error("sync", dir, source))
-}
-
-/// Overwrites a file in place, syncs and removes it.
-fn overwrite(path: &Path) -> Result<(), KeyError> {
-    let wipe = || -> io::Result<()> {
-        let file = OpenOptions::new().write(true).open(path)?;
-        let len = usize::try_from(file.metadata()?.len().min(FILE_MAX)).unwrap_or(0);
-        let mut noise = vec![0; len];
-        // Zeros do as well where there is no randomness.
-        let _ = getrandom::fill(&mut noise);
-        file.write_all_at(&noise, 0)?;
-        file.sync_all()?;
-        file.write_all_at(&vec![0; len], 0)?;
-        file.sync_all()?;
-        fs::remove_file(path)
-    };
-    wipe().map_err(|source| io_error("shred", path, source))
-}
-
-fn from_env(name: &str) -> Result<SecretKey, KeyError> {
-    let value = std::env::var_os(name).ok_or_else(|| KeyError::Unset { name: name.into() })?;
-    let text = Zeroizing::new(value.into_encoded_bytes());
-    parse(&text).ok_or_else(|| KeyError::Format {
-        place: format!("the environment variable {name}"),
-    })
-}
-
-fn read_key(path: &Path) -> Result<SecretKey, KeyError> {
-    read_epoch(path).map(|(key, _)| key)
-}
-
-/// A key, and since when it has been in use.
-fn read_epoch(path: &Path) -> Result<(SecretKey, Option<i64>), KeyError> {
-    let text = read_private(path)?;
-    let since = text
-        .split(|&b| b == b'\n')
-        .find_map(|line| line.strip_prefix(SINCE.as_bytes()))
-        .and_then(|since| std::str::from_utf8(since).ok()?.trim().parse().ok());
-    let key = parse(&text).ok_or_else(|| KeyError::Format {
-        place: path.display().to_string(),
-    })?;
-    Ok((key, since))
-}
-
-/// A file that only its owner can read.
-fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let fail = |source| io_error("read the key file", path, source);
-    let file = File::open(path).map_err(fail)?;
-    let meta = file.metadata().map_err(fail)?;
-    let mode = meta.mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(KeyError::Permissions {
-            path: path.into(),
-            mode,
-        });
-    }
-    let mut text = Zeroizing::new(Vec::new());
-    io::Read::read_to_end(&mut io::Read::take(file, FILE_MAX), &mut text).map_err(fail)?;
-    Ok(text)
-}
-
-/// 32 bytes in hex or base64, after comment lines.
-fn parse(text: &[u8]) -> Option<SecretKey> {
-    let mut lines = text
-        .split(|&b| b == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .filter(|line| !line.is_empty() && !line.starts_with(b"#"));
-    let line = lines.next()?;
-    if lines.next().is_some() {
-        return None;
-    }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(KEY_LEN));
-    if line.len() == 2 * KEY_LEN {
-        for pair in line.chunks_exact(2) {
-            let pair = std::str::from_utf8(pair).ok()?;
-            let hex = pair.bytes().all(|b| b.is_ascii_hexdigit());
-            bytes.push(u8::from_str_radix(pair, 16).ok().filter(|_| hex)?);
-        }
-    } else {
-        base64::decode(line, base64::Options::default(), &mut bytes).ok()?;
-    }
-    bytes.as_slice().try_into().ok().map(SecretKey::new)
-}
-
-fn io_error(what: &'static str, path: &Path, source: io::Error) -> KeyError {
-    KeyError::Io {
-        what,
-        path: path.into(),
-        source,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use super::file::parse;
     use super::*;
 
     fn open(dir: &Path) -> (KeyRing, Created) {

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Everything that must hold, in one command: `make test`. Installs what is missing first.
 #
-#   tests/all.sh [STEP…]     steps: setup fmt lint doc unit e2e sdks fuzz deny (default: all, in this order);
+#   tests/all.sh [STEP…]     steps: setup fmt lint doc unit e2e sdks units fuzz deny (default: all, in this order);
 #                            and setup-rest rest (the other vendors' libraries), servers
 #
 # FUZZ_SECONDS (default 10) is the time for each fuzz target. Closing line: `N passed, N failed`, summed over cargo tests, end-to-end
-# checks and one for each gate. Goes on after a failure, so that one run tells everything.
+# checks and one for each gate. Goes on after a failure, so that one run tells everything. What this machine cannot run (the systemd
+# units need root and systemd) is told in front of the closing line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
-passed=0 failed=0
+passed=0 failed=0 not_run=
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 
@@ -60,6 +61,11 @@ servers() {
   cargo build --locked --quiet --bin tamis
   tests/e2e/servers/run.sh "${CARGO_TARGET_DIR:-target}/debug/tamis"
 }
+units() {
+  cargo build --locked --quiet --bin tamis
+  # 3: nothing failed, and something could not be run, which is told below.
+  tests/systemd.py --tamis "${CARGO_TARGET_DIR:-target}/debug/tamis" || [ $? = 3 ]
+}
 deny() {
   if cargo deny --version >/dev/null 2>&1; then cargo deny --offline check licenses bans sources; else tests/deny.py; fi
 }
@@ -69,7 +75,7 @@ fuzz() {
 }
 
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(setup fmt lint doc unit e2e sdks fuzz deny)
+[ ${#steps[@]} -gt 0 ] || steps=(setup fmt lint doc unit e2e sdks units fuzz deny)
 for step in "${steps[@]}"; do
   case $step in
     setup) setup ;;
@@ -85,11 +91,16 @@ for step in "${steps[@]}"; do
     sdks) counted "libraries of every vendor" libraries ;;
     rest) counted "the other vendors' libraries" libraries --suite rest ;;
     servers) counted "real servers: Bugsink, Phoenix, MLflow" servers ;;
+    units)
+      counted "systemd units" units
+      not_run+=$(grep '^NOT RUN' "$log/out" || true)
+      ;;
     fuzz) fuzz ;;
     deny) gate "licences and bans" deny ;;
     *) echo "unknown step $step" >&2; exit 2 ;;
   esac
 done
 
+[ -z "$not_run" ] || printf '\n%s\n' "$not_run"
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" = 0 ]

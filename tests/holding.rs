@@ -23,7 +23,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use door_support::{Client, gate, good, post, status, upstream};
+use door_support::{Client, frames, gate, good, post, status, upstream};
 use tamis::config::Limits;
 use tamis::deliver::{FAILURES, OPEN, OPEN_MOST};
 
@@ -178,6 +178,68 @@ fn a_clients_rate_is_held_and_told_by_its_own_address() {
 }
 
 #[test]
+fn a_route_with_projects_serves_nobody_else() {
+    let up = good();
+    let url = up.url.clone();
+    let gate = door_support::gate_with(Box::new(move || {
+        let mut config = tamis::config::Config::default();
+        config.gateway.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        config.routes = vec![tamis::config::Route {
+            vendor: "mixpanel".into(),
+            path: Some("/m".into()),
+            host: None,
+            upstream: Some(url.clone()),
+            projects: vec!["ours".into()],
+            body: None,
+        }];
+        let (_, text) = tamis::policy::builtin("default").unwrap();
+        let (policy, _) = tamis::policy::CompiledPolicy::load("default.toml", text).unwrap();
+        let vendors = tamis::catalog::load::builtin().unwrap();
+        let vendors = vendors.into_iter().map(std::sync::Arc::new).collect();
+        let key = tamis::sensitive::SecretKey::new([7; 32]);
+        let scrubber = tamis::scrub::Scrubber::new(std::sync::Arc::new(policy), vendors, &key);
+        Ok(tamis::proxy::Generation::new(
+            config,
+            scrubber,
+            "nowhere",
+            Path::new(""),
+        ))
+    }));
+    let ask = |token: &str| {
+        let event = |token: &str| {
+            format!(r#"{{"event":"e","properties":{{{token}"distinct_id":"{EMAIL}"}}}}"#)
+        };
+        let events: Vec<_> = token.split('+').map(event).collect();
+        let body = format!("[{}]", events.join(","));
+        let mut client = Client::new(gate.addr);
+        client.send(format!(
+            "POST /m/track HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+        status(&client.answer())
+    };
+    assert_eq!(ask(r#""token":"ours","#), 200);
+    up.seen.recv().unwrap();
+    // Another's, none, an empty one, one in other letters, another's beside ours, and two in one event.
+    for token in [
+        r#""token":"theirs","#,
+        "",
+        r#""token":"","#,
+        r#""token":"OURS","#,
+        r#""token":["ours"],"#,
+        r#""token":"ours",+"token":"theirs","#,
+        r#""token":"ours","token":"theirs","#,
+        r#""token":"theirs","token":"ours","#,
+    ] {
+        assert_eq!(ask(token), 403, "{token}");
+    }
+    assert!(
+        up.seen.try_recv().is_err(),
+        "a stranger learns no pseudonym"
+    );
+}
+
+#[test]
 fn the_documented_limits_are_those_of_the_code() {
     let text = include_str!("../docs/limits.md");
     let limits = Limits::default();
@@ -280,6 +342,16 @@ fn the_documented_limits_are_those_of_the_code() {
             include_str!("../src/deliver/pool.rs"),
             "IDLE: Duration = Duration::from_secs(50);",
             "| 256; 50s |",
+        ),
+        (
+            include_str!("../src/deliver/pool.rs"),
+            "AGE: Duration = Duration::from_secs(300);",
+            "looked up again) | | 300s |",
+        ),
+        (
+            include_str!("../src/deliver/origins.rs"),
+            "REMEMBERED: usize = 4096;",
+            "| 4096 | those",
         ),
         (
             include_str!("../src/proxy/handle.rs"),
@@ -573,6 +645,47 @@ fn refused() -> Vec<(bool, u16, String)> {
     all
 }
 
+/// Header blocks of HTTP/2 with the person in each place, that a library would not send or Tamis refuses.
+fn refused_frames() -> Vec<Vec<u8>> {
+    let bare = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":path", "/mixpanel/track"),
+        (":authority", "g"),
+    ];
+    let mut all = Vec::new();
+    for (place, value) in [
+        (0, "jane roe@"),
+        (1, "jane roe@"),
+        (2, "/jane roe@"),
+        (2, "/%jane.roe@\u{e9}"),
+        (2, "/mixpanel/track?jane.roe@example.com"),
+        (3, "jane roe@"),
+        (3, "jane.roe@example.com"),
+    ] {
+        let mut fields = bare;
+        fields[place].1 = value;
+        all.push(frames::fields(&fields));
+    }
+    for more in [
+        ("Jane.roe@example.com", "x"),
+        ("x", "jane.roe@example.com\r\ny: z"),
+        ("x-jane roe@", "x"),
+        ("connection", "jane.roe@example.com"),
+        ("content-length", "jane"),
+        ("host", "janeroe.example"),
+        (":jane", "roe@"),
+        ("expect", "jane.roe@example.com"),
+    ] {
+        let mut fields = bare.to_vec();
+        fields.push(more);
+        all.push(frames::fields(&fields));
+    }
+    // What is no HPACK at all.
+    all.push(b"\xff\xff\xff\xff\xff\xffjane.roe@example.com".to_vec());
+    all
+}
+
 const CONFIG: &str = r#"
 policy = "POLICY"
 state_dir = "STATE"
@@ -669,6 +782,14 @@ fn no_refusal_log_line_or_metric_holds_a_value() {
         assert!(answer.contains("application/problem+json"), "{answer}");
         seen.insert(want);
         answers.push_str(&answer);
+    }
+    for block in refused_frames() {
+        let mut client = frames::connect(listening["gateway"], &[]);
+        let flags = frames::END_HEADERS | frames::END_STREAM;
+        client.send(frames::frame(frames::HEADERS, flags, 1, &block));
+        for frame in frames::until_answered(&mut client) {
+            answers.push_str(&String::from_utf8_lossy(&frame.payload));
+        }
     }
     for want in [
         400, 403, 404, 405, 407, 408, 411, 413, 414, 415, 417, 422, 431, 501, 502, 503, 505,

@@ -22,6 +22,7 @@ const WATCH: Duration = Duration::from_secs(2);
 /// Runs until a signal ends it; `loader` is for what comes after the first generation. Logging is to
 /// be started before (`telemetry::init`).
 pub fn run(first: Generation, loader: Loader) -> anyhow::Result<()> {
+    leave_no_core();
     let live = Live::start_with(first, loader).map_err(|error| anyhow::anyhow!("{error}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -67,7 +68,9 @@ pub fn run(first: Generation, loader: Loader) -> anyhow::Result<()> {
             let before = Stamps::of(&live.current().generation.config);
             let reloading = Arc::clone(&live);
             // A refusal is logged and shown; the old generation goes on.
-            let _ = tokio::task::spawn_blocking(move || reloading.reload(cause)).await;
+            notify::reloading();
+            let done = tokio::task::spawn_blocking(move || reloading.reload(cause)).await;
+            notify::reloaded(matches!(done, Ok(Ok(()))));
             stamps = before.carried_to(&live.current().generation.config);
         }
         notify::say("STOPPING=1");
@@ -85,6 +88,17 @@ pub fn run(first: Generation, loader: Loader) -> anyhow::Result<()> {
     // A reload or a body may still be at work; nothing waits for it.
     runtime.shutdown_background();
     Ok(())
+}
+
+/// A core would hold what is being judged, so none is written, whoever starts Tamis.
+fn leave_no_core() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // Lowering a limit is always allowed.
+    let _ = setrlimit(Resource::Core, none);
 }
 
 /// Writes the data map from time to time.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::answer::{self, Answer, Failed, Wanted};
 use super::connect::{Connector, Egress};
 use super::error::DeliverError;
-use super::pool::Pool;
+use super::pool::{Kept, Pool};
 use super::upstream::{Origin, Upstream};
 use super::write;
 use crate::scrub::CleanRequest;
@@ -79,12 +79,14 @@ impl Client {
         let (mut kept, connector) = self.take(&upstream.origin, egress);
         loop {
             let reused = kept.is_some();
-            let mut stream = match kept.take() {
-                Some(stream) => stream,
-                None => {
-                    let connector = connector.clone();
-                    connector.connect(&upstream.origin, limits.timeout).await?
-                }
+            let Kept { mut stream, born } = match kept.take() {
+                Some(kept) => kept,
+                None => Kept {
+                    born: Instant::now().into_std(),
+                    stream: (connector.clone())
+                        .connect(&upstream.origin, limits.timeout)
+                        .await?,
+                },
             };
             let deadline = Instant::now() + limits.timeout;
             let sent = send_all(&mut stream, &[&head, rest], deadline).await;
@@ -104,7 +106,8 @@ impl Client {
             match answer::read(&mut stream, &wanted).await {
                 Ok((answer, reusable)) => {
                     if reusable && !early {
-                        self.lock().pool.put(&upstream.origin, stream);
+                        let kept = Kept { stream, born };
+                        self.lock().pool.put(&upstream.origin, kept);
                     }
                     return Ok(answer);
                 }
@@ -123,7 +126,7 @@ impl Client {
     }
 
     /// A kept connection, if there is one, and the way to a new one.
-    fn take(&self, origin: &Arc<Origin>, egress: &Arc<Egress>) -> (Option<Stream>, Connector) {
+    fn take(&self, origin: &Arc<Origin>, egress: &Arc<Egress>) -> (Option<Kept>, Connector) {
         let mut inner = self.lock();
         let connector = match &inner.connector {
             Some(connector) if connector.is_of(egress) => connector.clone(),

@@ -18,7 +18,7 @@ use tower_service::Service;
 use super::error::DeliverError;
 use super::guard::{Guard, Resolver};
 use super::upstream::Origin;
-use crate::tls::Stream;
+use crate::tls::{Stream, Trust};
 
 /// Longest wait for a connection, handshake included.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -26,15 +26,25 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// The way out: how upstreams are verified, and where a client's own choice may lead.
 pub struct Egress {
     /// Roots and protocol.
-    pub tls: Arc<rustls::ClientConfig>,
+    pub trust: Trust,
     /// For hosts that a client chose.
     pub guard: Guard,
     /// A proxy of one's own, through which all but this machine's upstreams are reached.
     pub proxy: Option<EgressProxy>,
 }
 
+impl Egress {
+    /// Whether what was connected by the other would be connected by this one in the same way.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.trust.digest == other.trust.digest
+            && self.guard == other.guard
+            && self.proxy == other.proxy
+    }
+}
+
 /// A proxy of one's own.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct EgressProxy {
     uri: Uri,
     credentials: Option<HeaderValue>,
@@ -87,13 +97,13 @@ impl Connector {
             tcp.set_nodelay(true);
             tcp
         };
-        let https = |guard| HttpsConnector::from((tcp(guard), Arc::clone(&egress.tls)));
+        let https = |guard| HttpsConnector::from((tcp(guard), Arc::clone(&egress.trust.config)));
         let proxied = egress.proxy.as_ref().map(|proxy| {
             let mut tunnel = Tunnel::new(proxy.uri.clone(), tcp(None));
             if let Some(credentials) = &proxy.credentials {
                 tunnel = tunnel.with_auth(credentials.clone());
             }
-            HttpsConnector::from((tunnel, Arc::clone(&egress.tls)))
+            HttpsConnector::from((tunnel, Arc::clone(&egress.trust.config)))
         });
         Self(Arc::new(Ways {
             proxied,
@@ -158,9 +168,8 @@ mod tests {
     use crate::deliver::Upstream;
 
     fn egress() -> Arc<Egress> {
-        let (tls, _) = crate::tls::client_config(None).unwrap();
         Arc::new(Egress {
-            tls,
+            trust: crate::tls::client_config(None).unwrap(),
             guard: Guard::default(),
             proxy: None,
         })

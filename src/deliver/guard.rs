@@ -16,7 +16,7 @@ use hyper_util::client::legacy::connect::dns::Name;
 use ipnet::IpNet;
 
 /// What is allowed besides the public internet, and what never is.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Guard {
     /// Networks of the operator.
     pub allowed: Arc<[IpNet]>,

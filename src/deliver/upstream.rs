@@ -74,6 +74,9 @@ impl Upstream {
         };
         let default = if tls { 443 } else { 80 };
         let (host, port) = split_authority(authority, default)?;
+        // One spelling for one place, as browsers write it.
+        let usual = authority.strip_suffix(&format!(":{default}"));
+        let authority = usual.filter(|_| port == default).unwrap_or(authority);
         let authority = authority.to_ascii_lowercase().into_boxed_str();
         let base = path.strip_suffix('/').unwrap_or(path);
         let bad = |s: &str| s.is_empty() || s == "." || s == "..";
@@ -148,6 +151,14 @@ mod tests {
         assert_eq!((&*up.origin.host, up.origin.port), ("::1", 8080));
         assert_eq!(&*up.origin.authority, "[::1]:8080");
         assert_eq!(&*up.base, "");
+        for (url, authority) in [
+            ("https://a.example:443", "a.example"),
+            ("http://a.example:443", "a.example:443"),
+            ("http://[::1]:80/x", "[::1]"),
+            ("http://[::80]", "[::80]"),
+        ] {
+            assert_eq!(&*Upstream::parse(url).unwrap().origin.authority, authority);
+        }
     }
 
     #[test]

@@ -3,17 +3,22 @@
 //! Invariant: each is taken once. A socket belongs to the listener that `FileDescriptorName=` names;
 //! without such a name it is the gateway's.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// What was handed over, by listener.
-static HANDED: OnceLock<Mutex<Vec<(String, TcpListener)>>> = OnceLock::new();
+/// What was handed over, by listener, and where all of it listens.
+static HANDED: OnceLock<Handed> = OnceLock::new();
+
+struct Handed {
+    sockets: Mutex<Vec<(String, TcpListener)>>,
+    addrs: Vec<SocketAddr>,
+}
 
 /// The sockets that were handed over for a listener: `gateway`, `forward` or `admin`.
 #[must_use]
 pub fn handed_over(listener: &str) -> Vec<TcpListener> {
-    let all = HANDED.get_or_init(|| Mutex::new(read()));
-    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    let handed = HANDED.get_or_init(read);
+    let mut all = (handed.sockets.lock()).unwrap_or_else(PoisonError::into_inner);
     let (mine, rest) = all
         .drain(..)
         .partition::<Vec<_>, _>(|(name, _)| name == listener);
@@ -21,7 +26,13 @@ pub fn handed_over(listener: &str) -> Vec<TcpListener> {
     mine.into_iter().map(|(_, socket)| socket).collect()
 }
 
-fn read() -> Vec<(String, TcpListener)> {
+/// Where the sockets listen that were handed over, taken or not: own addresses, whatever the
+/// configuration says.
+pub(super) fn handed_addrs() -> &'static [SocketAddr] {
+    &HANDED.get_or_init(read).addrs
+}
+
+fn read() -> Handed {
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut fds = listenfd::ListenFd::from_env();
     let mut found = Vec::new();
@@ -30,7 +41,13 @@ fn read() -> Vec<(String, TcpListener)> {
             found.push((listener_of(names.split(':').nth(at)).to_owned(), socket));
         }
     }
-    found
+    let addrs = found
+        .iter()
+        .filter_map(|(_, socket)| socket.local_addr().ok());
+    Handed {
+        addrs: addrs.collect(),
+        sockets: Mutex::new(found),
+    }
 }
 
 fn listener_of(name: Option<&str>) -> &'static str {

@@ -25,7 +25,7 @@ use super::worker::Worker;
 use super::{http1, http2, tunnel};
 use crate::catalog::{Endpoint, Found, Vendor};
 use crate::config::{self, Limits, OtherHosts};
-use crate::deliver::Upstream;
+use crate::deliver::{Origins, Upstream};
 use crate::telemetry::{self, Entry};
 use crate::tls::{Authority as Ca, Stream};
 
@@ -42,6 +42,8 @@ pub(crate) struct Forward {
     exact: hashbrown::HashMap<Box<str>, Host, foldhash::fast::RandomState>,
     /// `*.ingest.example`, by their labels.
     patterns: Vec<(Box<str>, SmallVec<[usize; 1]>)>,
+    /// Where the hosts of patterns are told again.
+    origins: Arc<Origins>,
 }
 
 /// A catalogued host.
@@ -72,6 +74,7 @@ impl Forward {
         told: &config::Forward,
         routes: &Routes,
         vendors: &[Arc<Vendor>],
+        origins: &Arc<Origins>,
     ) -> Result<Self, String> {
         let files = told.ca.as_ref().ok_or("forward.ca: missing")?;
         let ca = Ca::load(files)
@@ -83,6 +86,7 @@ impl Forward {
             other_hosts: told.other_hosts,
             exact: hashbrown::HashMap::default(),
             patterns: Vec::new(),
+            origins: Arc::clone(origins),
         };
         for (at, vendor) in vendors.iter().enumerate() {
             for host in hosts_of(vendor) {
@@ -123,7 +127,7 @@ impl Forward {
         let upstream = Upstream::guarded(host).map_err(|error| format!("host {host}: {error}"))?;
         let entry = self.exact.entry(host.into()).or_insert_with(|| Host {
             routes: SmallVec::new(),
-            upstream,
+            upstream: self.origins.shared(upstream),
         });
         entry.routes.push(route);
         Ok(())
@@ -177,7 +181,8 @@ impl Forward {
             return Some((found.routes.clone(), found.upstream.clone()));
         }
         let (_, routes) = self.patterns.iter().find(|(p, _)| fits(p, host))?;
-        Some((routes.clone(), Upstream::guarded(host).ok()?))
+        let upstream = self.origins.shared(Upstream::guarded(host).ok()?);
+        Some((routes.clone(), upstream))
     }
 }
 

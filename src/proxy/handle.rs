@@ -4,6 +4,7 @@
 //! Never looks into a body: the engine does, and gives back what may leave.
 
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -295,7 +296,15 @@ async fn scrub<M: Message>(
     };
     if message.body_len() <= LARGE {
         let mut scratch = worker.scratch();
-        let judged = judge(current, &place, &message, &mut scratch);
+        let judged = catch_unwind(AssertUnwindSafe(|| {
+            judge(current, &place, &message, &mut scratch)
+        }));
+        let Ok(judged) = judged else {
+            // What the buffers hold is not known: the next request begins with new ones.
+            *scratch = Scratch::new();
+            worker.live.metrics.panics.inc();
+            return (None, Report::default(), Some(message));
+        };
         let report = scratch.report().clone();
         return (Some(judged), report, Some(message));
     }
@@ -315,7 +324,10 @@ async fn scrub<M: Message>(
     match task.await {
         Ok((judged, report, message)) => (Some(judged), report, Some(message)),
         // The engine panicked: this request fails, its neighbours do not.
-        Err(_) => (None, Report::default(), None),
+        Err(_) => {
+            worker.live.metrics.panics.inc();
+            (None, Report::default(), None)
+        }
     }
 }
 

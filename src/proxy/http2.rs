@@ -1,21 +1,21 @@
 //! HTTP/2 at the door, by hyper with every limit set.
 //!
 //! Invariant: `:authority` is there and equals `host`; only data frames are read of a body, so a
-//! trailer goes nowhere.
+//! trailer goes nowhere. A client that does not take its answers is cut off, whatever else it sends.
 
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body as _, Incoming};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -37,6 +37,9 @@ use crate::tls::Stream;
 const STREAMS: u32 = 100;
 /// Resets, from either side, that a connection survives.
 const RESETS: usize = 50;
+
+/// Bytes of an answer handed over at once.
+const PIECE: usize = 16 << 10;
 
 /// Serves a connection whose first bytes have been read.
 pub(crate) async fn serve(
@@ -63,26 +66,33 @@ pub(crate) async fn serve(
                 if is_head {
                     reply.body.clear();
                 }
-                drop(activity);
-                Ok::<_, Infallible>(response(reply))
+                Ok::<_, Infallible>(response(reply, activity))
             }
         }
     });
     let io = TokioIo::new(Rewound { read, at: 0, io });
     let mut connection = pin!(builder(&limits).serve_connection(io, service));
-    let mut wait = limits.header_timeout;
+    let look = (limits.body_timeout / 4).max(Duration::from_millis(10));
+    let mut idle = Instant::now() + limits.header_timeout;
     let mut seen = 0;
     loop {
         tokio::select! {
             _ = connection.as_mut() => return,
             () = worker.drain.cancelled() => break,
-            () = tokio::time::sleep(wait) => {
+            () = tokio::time::sleep_until(idle.min(Instant::now() + look)) => {
+                let now = Instant::now();
+                if activity.is_stalled(now, limits.body_timeout) {
+                    return;
+                }
+                if now < idle {
+                    continue;
+                }
                 let begun = activity.begun.load(Ordering::Relaxed);
                 if begun == seen && activity.open.load(Ordering::Relaxed) == 0 {
                     break;
                 }
                 seen = begun;
-                wait = limits.idle_timeout;
+                idle = now + limits.idle_timeout;
             }
         }
     }
@@ -120,21 +130,57 @@ fn builder(limits: &Limits) -> hyper::server::conn::http2::Builder<TokioExecutor
 struct Activity {
     begun: AtomicUsize,
     open: AtomicUsize,
+    /// Answers on their way, by the number of their request.
+    answers: Mutex<hashbrown::HashMap<usize, Progress>>,
 }
 
-struct Entered(Arc<Activity>);
+/// How the client takes an answer.
+struct Progress {
+    begun: Instant,
+    /// When it took some of it last.
+    moved: Instant,
+}
+
+/// A request, until its answer is taken.
+struct Entered(Arc<Activity>, usize);
 
 impl Activity {
     fn enter(self: &Arc<Self>) -> Entered {
-        self.begun.fetch_add(1, Ordering::Relaxed);
+        let nth = self.begun.fetch_add(1, Ordering::Relaxed);
         self.open.fetch_add(1, Ordering::Relaxed);
-        Entered(Arc::clone(self))
+        Entered(Arc::clone(self), nth)
+    }
+
+    /// Whether an answer has not moved for so long, or is on its way for ten times as long.
+    fn is_stalled(&self, now: Instant, pause: Duration) -> bool {
+        self.answers().values().any(|answer| {
+            now.duration_since(answer.moved) > pause
+                || now.duration_since(answer.begun) > pause.saturating_mul(10)
+        })
+    }
+
+    fn answers(&self) -> std::sync::MutexGuard<'_, hashbrown::HashMap<usize, Progress>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entered {
+    /// Notes that the client took some of the answer.
+    fn moved(&self) {
+        let moved = Instant::now();
+        let begun = moved;
+        let mut answers = self.0.answers();
+        answers
+            .entry(self.1)
+            .and_modify(|answer| answer.moved = moved)
+            .or_insert(Progress { begun, moved });
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.0.answers().remove(&self.1);
     }
 }
 
@@ -295,8 +341,12 @@ impl Message for Whole {
     }
 }
 
-fn response(reply: Reply) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(reply.body)));
+fn response(reply: Reply, entered: Entered) -> Response<Outgoing> {
+    let rest = Bytes::from(reply.body);
+    if !rest.is_empty() {
+        entered.moved();
+    }
+    let mut response = Response::new(Outgoing { rest, entered });
     *response.status_mut() =
         http::StatusCode::from_u16(reply.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in reply.headers {
@@ -306,6 +356,38 @@ fn response(reply: Reply) -> Response<Full<Bytes>> {
         }
     }
     response
+}
+
+/// An answer's body, handed out as the client takes it.
+struct Outgoing {
+    rest: Bytes,
+    entered: Entered,
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let this = self.get_mut();
+        if this.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        this.entered.moved();
+        let piece = this.rest.split_to(this.rest.len().min(PIECE));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.rest.len() as u64)
+    }
 }
 
 /// A stream of which some bytes were read before.

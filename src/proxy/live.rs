@@ -12,10 +12,11 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
+use super::activate::handed_addrs;
 use super::forward::Forward;
 use super::route::Routes;
 use crate::config::Config;
-use crate::deliver::{Egress, EgressProxy, Guard, Upstream};
+use crate::deliver::{Egress, EgressProxy, Guard, Origins, Upstream};
 use crate::inventory::Inventory;
 use crate::scrub::Scrubber;
 use crate::telemetry::{self, Metrics, VendorMetrics};
@@ -94,6 +95,8 @@ pub struct Current {
 /// The state that all workers and the admin listener share.
 pub struct Live {
     current: ArcSwap<Current>,
+    /// How upstreams fare, whatever is loaded.
+    origins: Arc<Origins>,
     loader: Loader,
     reloading: Mutex<()>,
     last_error: Mutex<Option<String>>,
@@ -117,31 +120,42 @@ impl Current {
         generation: Generation,
         metrics: &Metrics,
         inventory: Option<&Inventory>,
+        (origins, old): (&Arc<Origins>, Option<&Self>),
     ) -> Result<Self, String> {
         let config = &generation.config;
-        let routes = Routes::build(config, &generation.scrubber)?;
+        let routes = Routes::build(config, &generation.scrubber, origins)?;
         let mut upstreams = HashMap::new();
         for vendor in generation.scrubber.vendors() {
             let of_endpoints = vendor.endpoints.iter().filter_map(|e| e.upstream.as_ref());
             for url in std::iter::once(&vendor.upstream).chain(of_endpoints) {
                 let upstream = Upstream::parse(url)
                     .map_err(|error| format!("upstream of {}: {error}", vendor.name))?;
-                upstreams.insert(url.clone(), upstream);
+                upstreams.insert(url.clone(), origins.shared(upstream));
             }
         }
-        let (client_tls, roots) = tls::client_config(config.upstream.ca_file.as_deref())
+        let trust = tls::client_config(config.upstream.ca_file.as_deref())
             .map_err(|error| error.to_string())?;
-        if roots == 0 {
+        if trust.roots == 0 {
             telemetry::no_roots();
         }
         let proxy = match &config.upstream.proxy {
             None => None,
             Some(url) => Some(EgressProxy::parse(url).ok_or("upstream.proxy: not a proxy's URL")?),
         };
+        let egress = Egress {
+            trust,
+            guard: guard(config),
+            proxy,
+        };
+        // The same way out as before: what was connected by it stays.
+        let egress = match old.map(|old| &old.egress) {
+            Some(before) if before.is_like(&egress) => Arc::clone(before),
+            Some(_) | None => Arc::new(egress),
+        };
         let forward = config
             .forward
             .as_ref()
-            .map(|told| Forward::build(told, &routes, generation.scrubber.vendors()))
+            .map(|told| Forward::build(told, &routes, generation.scrubber.vendors(), origins))
             .transpose()?;
         let server_tls = config
             .gateway
@@ -159,11 +173,7 @@ impl Current {
         Ok(Self {
             routes,
             metrics: metrics.resolve(generation.scrubber.vendors()),
-            egress: Arc::new(Egress {
-                tls: client_tls,
-                guard: guard(config),
-                proxy,
-            }),
+            egress,
             forward,
             server_tls,
             upstreams,
@@ -187,11 +197,13 @@ impl Live {
     pub fn start_with(first: Generation, loader: Loader) -> Result<Arc<Self>, BoxError> {
         let metrics = Arc::new(Metrics::new());
         let inventory = inventory(&first);
-        let first = Current::build(first, &metrics, inventory.as_deref())?;
+        let origins = Arc::default();
+        let first = Current::build(first, &metrics, inventory.as_deref(), (&origins, None))?;
         metrics.reload(true);
         note_time(&metrics);
         Ok(Arc::new(Self {
             current: ArcSwap::from_pointee(first),
+            origins,
             loader,
             reloading: Mutex::new(()),
             last_error: Mutex::new(None),
@@ -223,7 +235,8 @@ impl Live {
         let made = (self.loader)()
             .map_err(|error| error.to_string())
             .and_then(|generation| {
-                Current::build(generation, &self.metrics, self.inventory.as_deref())
+                let before = (&self.origins, Some(&*self.current()));
+                Current::build(generation, &self.metrics, self.inventory.as_deref(), before)
             });
         let result = match made {
             Ok(next) => {
@@ -331,7 +344,9 @@ fn guard(config: &Config) -> Guard {
     let own = config.gateway.listen.iter().chain(forwards);
     Guard {
         allowed: forward.map_or(&[][..], |f| &f.private_networks).into(),
-        own: own.chain([&config.admin.listen]).copied().collect(),
+        own: (own.chain([&config.admin.listen]).chain(handed_addrs()))
+            .copied()
+            .collect(),
     }
 }
 

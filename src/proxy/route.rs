@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use super::reply::Problem;
 use crate::config::{self, Config};
-use crate::deliver::Upstream;
+use crate::deliver::{Origins, Upstream};
 use crate::scrub::Scrubber;
 
 /// One way to a vendor.
@@ -40,7 +40,11 @@ pub(crate) struct Routes {
 
 impl Routes {
     /// From the configuration; without any route each vendor stands at `/<name>`.
-    pub(crate) fn build(config: &Config, scrubber: &Scrubber) -> Result<Self, String> {
+    pub(crate) fn build(
+        config: &Config,
+        scrubber: &Scrubber,
+        origins: &Origins,
+    ) -> Result<Self, String> {
         let mut list = Vec::new();
         for (vendor, known) in scrubber.vendors().iter().enumerate() {
             let flag = config
@@ -56,7 +60,8 @@ impl Routes {
                     .or(url)
                     .map(Upstream::parse)
                     .transpose()
-                    .map_err(|error| format!("upstream of {}: {error}", known.name))?;
+                    .map_err(|error| format!("upstream of {}: {error}", known.name))?
+                    .map(|upstream| origins.shared(upstream));
                 list.push(Route {
                     vendor,
                     prefix: prefix.into(),

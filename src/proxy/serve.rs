@@ -257,10 +257,10 @@ async fn accept(listener: TcpListener, worker: Arc<Worker>, tracker: TaskTracker
 }
 
 /// A permit, given back even by a panic.
-struct Permit(Arc<Worker>);
+pub(super) struct Permit(Arc<Worker>);
 
 impl Permit {
-    fn take(worker: &Arc<Worker>) -> (Self, usize) {
+    pub(super) fn take(worker: &Arc<Worker>) -> (Self, usize) {
         let before = worker.live.connections.fetch_add(1, Ordering::Relaxed);
         worker.live.metrics.connections.inc();
         (Self(Arc::clone(worker)), before)

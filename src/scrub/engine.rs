@@ -231,16 +231,14 @@ impl Judge<'_, '_> {
                     },
                 };
                 let flavour = base64::decode(bytes, options, &mut plain)?;
-                let mut new = self.pools.bytes();
-                let fate = self.layers(rest, cesu8, &plain, at, level, &mut new)?;
-                if fate == Fate::Changed {
-                    let mut text = self.pools.text();
-                    base64::encode(flavour, &new, &mut text);
+                let fate = self.through(rest, cesu8, &plain, at, level, |judge, new| {
+                    let mut text = judge.pools.text();
+                    base64::encode(flavour, new, &mut text);
                     out.extend_from_slice(text.as_bytes());
-                    self.pools.give_text(text);
-                }
+                    judge.pools.give_text(text);
+                    Ok(())
+                })?;
                 self.pools.give_bytes(plain);
-                self.pools.give_bytes(new);
                 Ok(fate)
             }
             Layer::Form(fields) => self.form(fields, rest, cesu8, bytes, level, out),
@@ -284,17 +282,53 @@ impl Judge<'_, '_> {
         if self.folds > 0 {
             self.unfold_left = self.unfold_left.saturating_sub(plain.len());
         }
-        let mut new = self.pools.bytes();
-        let mut fate = self.layers(rest, cesu8, &plain, at, level, &mut new)?;
-        if fate == Fate::Changed {
-            encode(coding, &new, out)?;
-        } else if fate == Fate::Same && may_carry_more(coding, bytes) {
+        let mut fate = self.through(rest, cesu8, &plain, at, level, |_, new| {
+            encode(coding, new, out)
+        })?;
+        if fate == Fate::Same && may_carry_more(coding, bytes) {
             encode(coding, &plain, out)?;
             fate = Fate::Changed;
         }
         self.pools.give_bytes(plain);
+        Ok(fate)
+    }
+
+    /// Judges what a layer held through the layers below, and has `wrap` put that layer on again when
+    /// something changed.
+    pub(super) fn through(
+        &mut self,
+        rest: &[Layer],
+        cesu8: bool,
+        plain: &[u8],
+        at: NodeId,
+        level: Level,
+        wrap: impl FnOnce(&mut Self, &[u8]) -> Result<(), Stop>,
+    ) -> Result<Fate, Stop> {
+        let mut new = self.pools.bytes();
+        let fate = self.layers(rest, cesu8, plain, at, level, &mut new)?;
+        if fate == Fate::Changed {
+            wrap(self, &new)?;
+        }
         self.pools.give_bytes(new);
         Ok(fate)
+    }
+
+    /// Judges what a value holds through its layers, one fold deeper: within what may still be unfolded.
+    pub(super) fn deeper(
+        &mut self,
+        layers: &[Layer],
+        plain: &[u8],
+        at: NodeId,
+        level: Level,
+        new: &mut Vec<u8>,
+    ) -> Result<Fate, Stop> {
+        let limit = self.body_limit;
+        self.body_limit = limit.min(self.unfold_left);
+        self.folds += 1;
+        let fate = self.layers(layers, false, plain, at, level, new);
+        self.folds -= 1;
+        self.body_limit = limit;
+        fate
     }
 
     fn json(

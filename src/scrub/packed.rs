@@ -29,16 +29,14 @@ impl Judge<'_, '_> {
         // A `+` is itself here: it is a digit of the base64 below.
         let coded = std::str::from_utf8(bytes).map_err(|_| unclear("percent"))?;
         form::decode(coded.replace('+', "%2B").as_bytes(), &mut text)?;
-        let mut new = self.pools.bytes();
-        let fate = self.layers(rest, cesu8, text.as_bytes(), at, level, &mut new)?;
-        if fate == Fate::Changed {
-            let new = std::str::from_utf8(&new).map_err(|_| unclear("percent"))?;
-            let mut coded = self.pools.text();
+        let fate = self.through(rest, cesu8, text.as_bytes(), at, level, |judge, new| {
+            let new = std::str::from_utf8(new).map_err(|_| unclear("percent"))?;
+            let mut coded = judge.pools.text();
             form::encode(new, &mut coded);
             out.extend_from_slice(coded.as_bytes());
-            self.pools.give_text(coded);
-        }
-        self.pools.give_bytes(new);
+            judge.pools.give_text(coded);
+            Ok(())
+        })?;
         self.pools.give_text(text);
         Ok(fate)
     }
@@ -81,19 +79,19 @@ impl Judge<'_, '_> {
                 .collect::<String>()
                 .into();
         }
-        let mut new = self.pools.bytes();
-        let fate = self.layers(rest, cesu8, &plain, at, level, &mut new)?;
-        if fate == Fate::Changed {
-            let mut text = self.pools.text();
+        let fate = self.through(rest, cesu8, &plain, at, level, |judge, new| {
+            let mut text = judge.pools.text();
             if latin1 {
-                new = to_latin1(&new).ok_or_else(|| unclear("base64r"))?;
+                let new = to_latin1(new).ok_or_else(|| unclear("base64r"))?;
+                base64::encode(flavour, &new, &mut text);
+            } else {
+                base64::encode(flavour, new, &mut text);
             }
-            base64::encode(flavour, &new, &mut text);
             out.extend(text.bytes().rev());
-            self.pools.give_text(text);
-        }
+            judge.pools.give_text(text);
+            Ok(())
+        })?;
         self.pools.give_bytes(plain);
-        self.pools.give_bytes(new);
         Ok(fate)
     }
 

@@ -46,13 +46,8 @@ impl Judge<'_, '_> {
             plain.push_str(raw);
         }
         let mut new = self.pools.bytes();
-        let limit = self.body_limit;
-        self.body_limit = limit.min(self.unfold_left);
-        self.folds += 1;
-        let bytes = plain.as_bytes();
-        let fate = self.layers(&unfold.layers, false, bytes, path, Level::Value, &mut new);
-        self.folds -= 1;
-        self.body_limit = limit;
+        let (layers, bytes) = (&unfold.layers, plain.as_bytes());
+        let fate = self.deeper(layers, bytes, path, Level::Value, &mut new);
         let leaf = match fate {
             Ok(Fate::Same) => Leaf::Keep,
             Ok(Fate::Nothing) | Err(Stop::Refuse(Refusal::Decode(_))) => Leaf::Remove,
@@ -112,12 +107,8 @@ impl Judge<'_, '_> {
         let mut plain = self.pools.text();
         unescape_into(text.get(node.range()).unwrap_or(""), &mut plain);
         let mut new = self.pools.bytes();
-        let (limit, folds) = (self.body_limit, self.folds);
-        self.body_limit = limit.min(self.unfold_left);
-        self.folds += 1;
-        let bytes = plain.as_bytes();
-        let fate = self.layers(&unfold.layers, false, bytes, ROOT, Level::Events, &mut new);
-        (self.body_limit, self.folds) = (limit, folds);
+        let (layers, bytes) = (&unfold.layers, plain.as_bytes());
+        let fate = self.deeper(layers, bytes, ROOT, Level::Events, &mut new);
         let leaf = match fate? {
             Fate::Same => Leaf::Keep,
             Fate::Nothing => Leaf::Remove,
@@ -150,16 +141,14 @@ impl Judge<'_, '_> {
             };
             plain.push(byte);
         }
-        let mut new = self.pools.bytes();
-        let fate = self.layers(rest, cesu8, &plain, at, level, &mut new)?;
-        if fate == Fate::Changed {
+        let fate = self.through(rest, cesu8, &plain, at, level, |_, new| {
             let mut buffer = [0; 2];
-            for byte in &new {
+            for byte in new {
                 out.extend_from_slice(char::from(*byte).encode_utf8(&mut buffer).as_bytes());
             }
-        }
+            Ok(())
+        })?;
         self.pools.give_bytes(plain);
-        self.pools.give_bytes(new);
         Ok(fate)
     }
 

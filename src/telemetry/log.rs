@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use std::panic::PanicHookInfo;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,27 +21,26 @@ pub enum LogFormat {
     Text,
 }
 
-/// Starts logging; `TAMIS_LOG` sets the level (`info`). Panics are logged by place, without their
-/// message, since a message may quote what was being read.
+/// Starts logging; `TAMIS_LOG` sets the level (`info`). Only lines of Tamis itself are written, whatever
+/// it says: libraries quote what they could not read. Panics are logged by place, without their message,
+/// for the same reason.
 pub fn init(format: LogFormat) {
     let filter = EnvFilter::try_from_env("TAMIS_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info,rustls=error,h2=error,hyper=error"));
+        .unwrap_or_else(|_| EnvFilter::new("info"))
+        .and(filter_fn(|meta| meta.target().starts_with("tamis::")));
     let terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_writer(std::io::stderr);
+    let lines = fmt::layer().with_target(false).with_writer(std::io::stderr);
     let text = match format {
         LogFormat::Auto => terminal,
         LogFormat::Json => false,
         LogFormat::Text => true,
     };
     // A second call, as tests make, keeps the first subscriber.
-    if text {
-        let _ = builder.with_ansi(terminal).try_init();
-    } else {
-        let _ = builder.json().flatten_event(true).try_init();
-    }
+    let lines = match text {
+        true => lines.with_ansi(terminal).with_filter(filter).boxed(),
+        false => lines.json().flatten_event(true).with_filter(filter).boxed(),
+    };
+    let _ = tracing_subscriber::registry().with(lines).try_init();
     std::panic::set_hook(Box::new(panic_hook));
 }
 
@@ -46,7 +48,11 @@ fn panic_hook(info: &PanicHookInfo<'_>) {
     let (file, line) = info
         .location()
         .map_or(("?", 0), |at| (at.file(), at.line()));
-    tracing::error!(file, line, "a task panicked; its connection is closed");
+    tracing::error!(
+        file,
+        line,
+        "a task panicked; its request or connection ends"
+    );
 }
 
 /// What the server starts with. `vendors` are their names.
@@ -188,5 +194,38 @@ pub fn drain_ended(left: usize) {
         tracing::info!("drained");
     } else {
         tracing::warn!(left, "drain deadline passed with connections open");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AGAIN: &str = "TAMIS_TEST_PANICS";
+
+    /// In a process of its own, since a hook is the process's.
+    #[test]
+    fn a_panic_is_told_by_its_place_alone() {
+        if std::env::var_os(AGAIN).is_some() {
+            init(LogFormat::Json);
+            let thread = std::thread::spawn(|| panic!("{}", "jane.roe@example.com"));
+            assert!(thread.join().is_err());
+            return;
+        }
+        let name = "telemetry::log::tests::a_panic_is_told_by_its_place_alone";
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(AGAIN, "1")
+            .env("TAMIS_LOG", "trace")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        assert!(
+            said.contains("a task panicked") && said.contains("log.rs"),
+            "{said}"
+        );
+        let all = [output.stderr.as_slice(), &output.stdout].concat();
+        assert!(!String::from_utf8_lossy(&all).contains("jane"), "{said}");
     }
 }

@@ -10,7 +10,7 @@ mod server;
 mod stream;
 
 pub use ca::{Authority, CaInfo, NewCa, new_ca};
-pub use client::client_config;
+pub use client::{Trust, client_config};
 pub use server::server_config;
 pub use stream::Stream;
 

@@ -15,6 +15,9 @@
     reason = "each test binary uses a part of it, and tests may unwrap"
 )]
 
+pub mod forward;
+pub mod frames;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -257,4 +260,17 @@ pub fn post(body: &str) -> String {
         "POST /acme/track HTTP/1.1\r\nhost: gate\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
+}
+
+/// Runs something to its end, half a minute at most.
+pub fn block<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(30), future)
+            .await
+            .unwrap()
+    })
 }
