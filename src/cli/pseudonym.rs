@@ -28,7 +28,7 @@ pub(super) fn main(args: &Pseudonym) -> anyhow::Result<ExitCode> {
     let config = setup::config(&args.common)?;
     let policy = setup::policy(&config)?;
     let vendors = setup::vendors(&config)?;
-    let key = setup::key_there(&config, &policy)?;
+    let key = setup::key(&config, &policy)?;
     let Some(vendor) = vendors.iter().find(|v| *v.name == *args.vendor) else {
         anyhow::bail!("no vendor {:?} (`tamis vendors` lists them)", args.vendor);
     };

@@ -58,7 +58,7 @@ pub(super) enum Outcome {
 
 pub(super) fn main(args: &Scrub) -> anyhow::Result<ExitCode> {
     let config = setup::config(&args.common)?;
-    let scrubber = setup::scrubber(&config, setup::key)?;
+    let scrubber = setup::scrubber(&config)?;
     let mut scratch = Scratch::new();
     let outcome = args
         .request

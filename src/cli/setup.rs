@@ -198,9 +198,6 @@ impl Key {
     }
 }
 
-/// One of [`key`], [`key_there`] and [`key_or_example`].
-type KeyOf = fn(&Config, &CompiledPolicy) -> anyhow::Result<Key>;
-
 /// The scope of a vendor's keys.
 pub(super) fn scope<'v>(policy: &CompiledPolicy, vendor: &'v Vendor) -> &'v str {
     match policy.pseudonyms.scope {
@@ -233,7 +230,7 @@ pub(super) fn key(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<Ke
     Ok(key)
 }
 
-/// The key of a policy, which must be there: an answer under a key made for it would be a wrong one.
+/// The key of a policy, which must be there: nothing can have been encrypted under one made now.
 ///
 /// # Errors
 /// There is none yet, or it cannot be read.
@@ -241,29 +238,11 @@ pub(super) fn key_there(config: &Config, policy: &CompiledPolicy) -> anyhow::Res
     match check_key(config, policy)? {
         None => key(config, policy),
         Some(place) => anyhow::bail!(
-            "there is no pseudonym key in {}: nothing was pseudonymised or encrypted under it \
+            "there is no pseudonym key in {}: nothing was encrypted under it \
              (`--state-dir` or the configuration says where keys are; `tamis run` and `tamis keys new` make one)",
             place.display()
         ),
     }
-}
-
-/// The key of a policy, or one for this run alone when there is none yet, and that is said.
-pub(super) fn key_or_example(config: &Config, policy: &CompiledPolicy) -> anyhow::Result<Key> {
-    let Some(place) = check_key(config, policy)? else {
-        return key(config, policy);
-    };
-    output::note(&format!(
-        "there is no pseudonym key yet in {}: the pseudonyms below are examples, under a key for this run alone",
-        place.display()
-    ));
-    let current = keys::ephemeral()?;
-    Ok(Key {
-        epochs: vec![(Some(1), current.clone())],
-        current,
-        place: "nowhere".to_owned(),
-        next: None,
-    })
 }
 
 /// Whether the key of a policy can be read; tells where the first start will make one, if there is
@@ -377,7 +356,7 @@ fn rotation(config: &Config, key: &Key) -> Option<Rotation> {
 }
 
 /// What judges requests.
-pub(super) fn scrubber(config: &Config, key: KeyOf) -> anyhow::Result<Scrubber> {
+pub(super) fn scrubber(config: &Config) -> anyhow::Result<Scrubber> {
     let policy = policy(config)?;
     let key = key(config, &policy)?;
     assemble(config, policy, &key)
