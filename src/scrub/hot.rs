@@ -6,13 +6,20 @@
 
 use wide::u8x16;
 
+use super::classes::ClassMask;
 use super::paths::NodeId;
 use super::tally::Done;
+use crate::selector::StateId;
 
 /// Longest key that is kept here.
 pub(super) const KEY: usize = 32;
 /// A key that is longer, or none.
 const LONG: u8 = u8::MAX;
+
+const NOWHERE: StateId = StateId::MAX;
+const MANY: StateId = StateId::MAX - 1;
+/// No class has this number.
+const NO_CLASS: u32 = u32::MAX;
 
 /// What becomes of scalars at a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,13 +46,15 @@ pub(super) struct Hot {
     /// The decision behind a verdict that needs no look at the value.
     pub(super) done: Done,
     /// The class of events that the verdict is for.
-    class: usize,
+    class: u32,
+    /// Where rules that name events stand, here or above: at this state; [`NOWHERE`], [`MANY`].
+    named: StateId,
     key: [u8; KEY],
 }
 
 impl Hot {
     /// Of a new node.
-    pub(super) fn new(parent: NodeId, key: &str, item: bool) -> Self {
+    pub(super) fn new(parent: NodeId, key: &str, item: bool, named: &[StateId]) -> Self {
         let mut inline = [0; KEY];
         let len = match inline.get_mut(..key.len()) {
             Some(slot) if !item => {
@@ -61,7 +70,12 @@ impl Hot {
             len,
             settled: Settled::No,
             done: 0,
-            class: usize::MAX,
+            class: NO_CLASS,
+            named: match named {
+                [] => NOWHERE,
+                [only] => *only,
+                _ => MANY,
+            },
             key: inline,
         }
     }
@@ -90,22 +104,29 @@ impl Hot {
     /// The verdict for a class of events.
     #[inline]
     pub(super) fn settled(&self, class: usize) -> Settled {
-        if self.class == class {
+        if self.knows(class) {
             self.settled
         } else {
             Settled::No
         }
     }
 
+    /// Whether it is plain that no rule that names events of the class has a say here.
+    #[inline]
+    pub(super) fn is_aside(&self, mask: &ClassMask) -> bool {
+        mask.unnamed != mask.id
+            && (self.named == NOWHERE || (self.named != MANY && !mask.ends_at(self.named)))
+    }
+
     /// Whether a verdict was worked out for the class.
     #[inline]
     pub(super) fn knows(&self, class: usize) -> bool {
-        self.class == class
+        u32::try_from(class).is_ok_and(|class| class != NO_CLASS && class == self.class)
     }
 
     /// Notes the verdict for a class.
     pub(super) fn settle(&mut self, class: usize, settled: Settled, done: Done) {
-        self.class = class;
+        self.class = u32::try_from(class).unwrap_or(NO_CLASS);
         self.settled = settled;
         self.done = done;
     }
@@ -119,20 +140,20 @@ mod tests {
     fn keys_are_compared_whole() {
         let mut window = [b'"'; KEY];
         window[..6].copy_from_slice(b"$email");
-        let hot = Hot::new(7, "$email", false);
+        let hot = Hot::new(7, "$email", false, &[]);
         assert!(hot.is(7, &window, 6));
         assert!(!hot.is(8, &window, 6), "another parent");
         assert!(!hot.is(7, &window, 5), "another length");
         window[5] = b'k';
         assert!(!hot.is(7, &window, 6), "another key");
         let long = "k".repeat(KEY);
-        assert!(Hot::new(7, &long, false).is(7, &[b'k'; KEY], KEY));
+        assert!(Hot::new(7, &long, false, &[]).is(7, &[b'k'; KEY], KEY));
         assert!(
-            !Hot::new(7, "", true).is(7, &window, 0),
+            !Hot::new(7, "", true, &[]).is(7, &window, 0),
             "an element has no key"
         );
-        assert!(Hot::new(7, "", false).is(7, &window, 0));
+        assert!(Hot::new(7, "", false, &[]).is(7, &window, 0));
         let longer = "k".repeat(KEY + 1);
-        assert!(!Hot::new(7, &longer, false).is(7, &[b'k'; KEY], KEY));
+        assert!(!Hot::new(7, &longer, false, &[]).is(7, &[b'k'; KEY], KEY));
     }
 }

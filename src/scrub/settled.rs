@@ -5,7 +5,9 @@
 
 use super::engine::Judge;
 use super::fate::Leaf;
-use super::hot::{KEY, Settled};
+use super::hot::{Hot, KEY, Settled};
+use super::paths::NodeId;
+use super::tally::Done;
 use super::unfold::may_unfold;
 use super::walk::{Frame, next_start};
 use crate::detect;
@@ -42,9 +44,13 @@ impl Judge<'_, '_> {
             else {
                 return false;
             };
-            let (mut settled, done) = (hot.settled(self.class), hot.done);
-            if settled == Settled::No {
-                settled = hot.settled(self.class_at(path));
+            let (mut settled, mut done) = (hot.settled(self.class), hot.done);
+            if settled == Settled::No && self.mask.unnamed != self.class {
+                if hot.is_aside(&self.mask) {
+                    settled = hot.settled(self.mask.unnamed);
+                } else {
+                    (settled, done) = self.settled_for(path, hot);
+                }
             }
             let raw = bytes.get(node.range()).unwrap_or(&[]);
             let (leaf, done) = match (settled, node.kind) {
@@ -88,6 +94,17 @@ impl Judge<'_, '_> {
             }
         }
         true
+    }
+}
+
+impl Judge<'_, '_> {
+    /// The verdict for an event that may have a rule of its own at a path.
+    fn settled_for(&self, path: NodeId, hot: &Hot) -> (Settled, Done) {
+        let class = self.class_at(path);
+        match self.paths.get(path).own {
+            Some((own, settled, done)) if own == class => (settled, done),
+            _ => (hot.settled(class), hot.done),
+        }
     }
 }
 
