@@ -58,6 +58,9 @@ const LEADS: &[&str] = &[
     "monsieur ", "señor ", "señora ", "sra. ", "sr. ", "signed by ", "written by ", "hello ", "hi ", "hola ", "caro ", "cara ",
     "liebe ", "lieber ", "my name's ", "i am called ", "name: ", "name:** ", "customer: ", "patient: ", "regards, ",
     "sincerely, ", "contact: ", "attn: ", "recipient: ", "invoice to ", "beneficiary: ", "welcome back, ", "welcome, ", "hey ",
+    "from ", "by ", "for ", "with ", "invited ", "signed: ", "author: ", "grüßen ", "grüssen ", "grüße ", "cordialement, ", "saludos, ",
+    "patient ", "von ", "für ", "par ", "por ", "pour ", "para ", "da ", "från ", "fra ", "door ", "van ", "user ", "customer ", "guest ",
+    "driver ", "agent ", "caller ", "client ", "kunde ", "kundin ", "saluti, ", "groeten, ", "hälsningar, ", "thanks, ", "cheers, ",
 ];
 
 /// What may stand directly behind a name at the start of a sentence.
@@ -65,6 +68,14 @@ const LEADS: &[&str] = &[
 const TAILS: &[&str] = &[
     " lives at ", "'s killers ", ", can i please ", " shouted at ", " spent a year ", " is so ", " signed up", " has joined",
     " logged in", " invited you", " wrote:", " commented",
+];
+
+/// Leads that nearly anything follows: they ask for a known given name and for a surname.
+#[rustfmt::skip]
+const WEAK: &[&str] = &[
+    "from", "by", "for", "with", "invited", "signed:", "author:", "grüßen", "grüssen", "grüße", "cordialement,", "saludos,", "patient",
+    "von", "für", "par", "por", "pour", "para", "da", "från", "fra", "door", "van", "user", "customer", "guest", "driver", "agent",
+    "caller", "client", "kunde", "kundin", "saluti,", "groeten,", "hälsningar,", "thanks,", "cheers,",
 ];
 
 /// Words that follow given names in brands, places, roles and titles.
@@ -199,9 +210,11 @@ fn led(text: &str, found: &mut Vec<Found>) {
                 .and_then(|head| head.chars().next_back())
                 .is_none_or(|c| !c.is_alphanumeric());
             let strict = STRICT.contains(lead);
-            if boundary && let Some(end) = name_at(text, skip_titles(text, start), strict) {
+            let start = skip_titles(text, start);
+            let whole = |end: usize| !WEAK.contains(lead) || is_whole(text, start, end);
+            if boundary && let Some(end) = name_at(text, start, strict).filter(|end| whole(*end)) {
                 found.push(Found {
-                    start: skip_titles(text, start),
+                    start,
                     end,
                     entity: Entity::Person,
                     rank: 34,
@@ -209,6 +222,11 @@ fn led(text: &str, found: &mut Vec<Found>) {
             }
         }
     }
+}
+
+/// Whether the words are a given name and a surname, as they are known from elsewhere.
+fn is_whole(text: &str, start: usize, end: usize) -> bool {
+    text.get(start..end).is_some_and(is_whole_name)
 }
 
 fn skip_titles(text: &str, mut from: usize) -> usize {
@@ -287,7 +305,14 @@ fn is_korean_name(text: &str) -> bool {
 /// Whether the text is two to four words, one of the outer ones a known given name, none of them a
 /// word that brands and places use.
 fn is_whole_name(text: &str) -> bool {
-    is_name(text, false)
+    // `Cordialement, Anna Douglas` is no surname with a given name behind it.
+    let greets = |(head, _): (&str, &str)| {
+        let leads = WEAK.iter().filter_map(|lead| lead.strip_suffix(','));
+        leads
+            .into_iter()
+            .any(|lead| head.eq_ignore_ascii_case(lead))
+    };
+    !text.split_once(',').is_some_and(greets) && is_name(text, false)
 }
 
 fn is_name(text: &str, single: bool) -> bool {
@@ -415,6 +440,17 @@ mod tests {
             ("Dear Paweł Grześków:", "Paweł Grześków"),
             ("Marie Stern", "Marie Stern"),
             ("Olga Krylova lives at home", "Olga Krylova"),
+            ("Approved by Kevin Parker on Monday", "Kevin Parker"),
+            (
+                "Ticket from Ulrike Schmidt: printer broken",
+                "Ulrike Schmidt",
+            ),
+            (
+                "Mit freundlichen Grüßen Annika Pettersson",
+                "Annika Pettersson",
+            ),
+            ("Bestellung von Amy Jackson eingegangen", "Amy Jackson"),
+            ("Cordialement, Anna Douglas", "Anna Douglas"),
         ] {
             assert_eq!(found(text), [name], "{text}");
         }
@@ -436,6 +472,12 @@ mod tests {
             "Dear customer, thanks",
             "Mac OS X",
             "Hello World",
+            "Powered by Amber Alert",
+            "New from Calvin Klein",
+            "Order for Paris",
+            "Request from Mobile Safari",
+            "for Monday Morning",
+            "by Google Chrome",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }
@@ -458,7 +500,9 @@ mod tests {
                 let strict = STRICT.contains(&lead.trim_end());
                 let blanks = super::super::bytes::skip(bytes, end, |b| b == b' ').min(end + 6);
                 let start = skip_titles(text, blanks);
-                if let Some(end) = name_at(text, start, strict) {
+                let weak = WEAK.contains(&lead.trim_end());
+                let whole = |end: usize| !weak || is_whole(text, start, end);
+                if let Some(end) = name_at(text, start, strict).filter(|end| whole(*end)) {
                     out.push((start, end));
                 }
             }
