@@ -1,7 +1,8 @@
-//! The lexer: bytes to a [`Tape`], one pass, no recursion.
+//! The lexer: bytes to a [`Tape`], one pass over the tokens, no recursion.
 //!
-//! Strings are searched 16 bytes at a time for the closing quote, a backslash or a control
-//! character. Everything else is a byte at a time: between strings there is little.
+//! Where strings may end is marked before, a bit for each byte, 64 bytes at a time: the end of a
+//! string is then found by counting zeros, however long it is. Everything else is a byte at a time:
+//! between strings there is little.
 
 use wide::u8x16;
 
@@ -16,8 +17,8 @@ pub const MAX_DEPTH: usize = 128;
 /// # Errors
 /// [`DecodeError`] with the offset when the text is not exactly one JSON value between blanks.
 pub fn lex(text: &str, tape: &mut Tape) -> Result<(), DecodeError> {
-    tape.nodes.clear();
-    let end = Lexer::new(text, 0, text.len(), tape)?.document()?;
+    begin(text, tape)?;
+    let end = Lexer::new(text, 0, text.len(), tape).document()?;
     if end == text.len() {
         Ok(())
     } else {
@@ -30,14 +31,14 @@ pub fn lex(text: &str, tape: &mut Tape) -> Result<(), DecodeError> {
 /// # Errors
 /// [`DecodeError`] when a line is not exactly one JSON value, or when there is none at all.
 pub fn lex_lines(text: &str, tape: &mut Tape) -> Result<(), DecodeError> {
-    tape.nodes.clear();
+    begin(text, tape)?;
     let mut start = 0;
     while start < text.len() {
         let end = memchr::memchr(b'\n', text.as_bytes().get(start..).unwrap_or(&[]))
             .map_or(text.len(), |at| start + at);
         let line = text.get(start..end).unwrap_or("");
         if !line.bytes().all(|b| matches!(b, b' ' | b'\t' | b'\r')) {
-            let stop = Lexer::new(text, start, end, tape)?.document()?;
+            let stop = Lexer::new(text, start, end, tape).document()?;
             if stop != end {
                 return Err(fail(DecodeErrorKind::Trailing, stop));
             }
@@ -50,6 +51,16 @@ pub fn lex_lines(text: &str, tape: &mut Tape) -> Result<(), DecodeError> {
     Ok(())
 }
 
+/// Forgets what was on the tape and marks the text.
+fn begin(text: &str, tape: &mut Tape) -> Result<(), DecodeError> {
+    tape.nodes.clear();
+    if u32::try_from(text.len()).is_err() {
+        return Err(fail(DecodeErrorKind::TooLarge, 0));
+    }
+    mark(text.as_bytes(), &mut tape.marks);
+    Ok(())
+}
+
 fn fail(kind: DecodeErrorKind, offset: usize) -> DecodeError {
     DecodeError::new(kind, "json", offset)
 }
@@ -57,25 +68,32 @@ fn fail(kind: DecodeErrorKind, offset: usize) -> DecodeError {
 struct Lexer<'t> {
     bytes: &'t [u8],
     at: usize,
-    tape: &'t mut Tape,
+    marks: &'t [u64],
+    nodes: &'t mut Vec<Node>,
+    /// The containers that are open: the node's number, and the lowest bit for an object.
+    open: &'t mut Vec<u64>,
+}
+
+/// What a value turned out to be.
+#[derive(PartialEq, Eq)]
+enum Read {
+    Scalar,
+    /// The bracket that opens it; the rest is to come.
+    Container,
 }
 
 impl<'t> Lexer<'t> {
-    fn new(
-        text: &'t str,
-        start: usize,
-        end: usize,
-        tape: &'t mut Tape,
-    ) -> Result<Self, DecodeError> {
-        if u32::try_from(text.len()).is_err() {
-            return Err(fail(DecodeErrorKind::TooLarge, 0));
-        }
-        tape.stack.clear();
-        Ok(Self {
+    /// For the text between two offsets of one that [`begin`] took in.
+    fn new(text: &'t str, start: usize, end: usize, tape: &'t mut Tape) -> Self {
+        let Tape { nodes, open, marks } = tape;
+        open.clear();
+        Self {
             bytes: text.as_bytes().get(..end).unwrap_or(&[]),
             at: start,
-            tape,
-        })
+            marks,
+            nodes,
+            open,
+        }
     }
 
     /// Reads one value with the blanks round it; returns where it stopped.
@@ -86,115 +104,164 @@ impl<'t> Lexer<'t> {
         }
         self.value()?;
         // `value` returns after a scalar or an opening bracket; the loop closes what is open.
-        while let Some(&open) = self.tape.stack.last() {
-            let object = self.kind_at(open) == Kind::Object;
-            self.blanks();
-            let first = self.tape.nodes.len() == open as usize + 1;
-            match self.peek() {
-                Some(b'}') if object => self.close(open),
-                Some(b']') if !object => self.close(open),
-                Some(b',') if !first => {
-                    self.at += 1;
-                    self.blanks();
-                    self.item(object)?;
-                }
-                Some(_) if first => self.item(object)?,
-                _ => return Err(self.unexpected()),
+        while let Some(&open) = self.open.last() {
+            if open & 1 == 1 {
+                self.members(open >> 1)?;
+            } else {
+                self.elements(open >> 1)?;
             }
         }
         self.blanks();
         Ok(self.at)
     }
 
-    #[inline]
-    fn item(&mut self, object: bool) -> Result<(), DecodeError> {
-        if object { self.member() } else { self.value() }
+    /// Reads members of the object at a node until it is closed or one of them opens a container.
+    fn members(&mut self, open: u64) -> Result<(), DecodeError> {
+        let mut first = self.nodes.len() as u64 == open + 1;
+        loop {
+            self.blanks();
+            match self.peek() {
+                Some(b'}') => {
+                    self.close(open);
+                    return Ok(());
+                }
+                Some(b',') if !first => {
+                    self.at += 1;
+                    self.blanks();
+                }
+                Some(_) if first => {}
+                _ => return Err(self.unexpected()),
+            }
+            first = false;
+            if self.peek() != Some(b'"') {
+                return Err(self.unexpected());
+            }
+            self.string(Kind::Key)?;
+            self.blanks();
+            if self.peek() != Some(b':') {
+                return Err(self.unexpected());
+            }
+            self.at += 1;
+            self.blanks();
+            if self.value()? == Read::Container {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads elements of the array at a node until it is closed or one of them opens a container.
+    fn elements(&mut self, open: u64) -> Result<(), DecodeError> {
+        let mut first = self.nodes.len() as u64 == open + 1;
+        loop {
+            self.blanks();
+            match self.peek() {
+                Some(b']') => {
+                    self.close(open);
+                    return Ok(());
+                }
+                Some(b',') if !first => {
+                    self.at += 1;
+                    self.blanks();
+                }
+                Some(_) if first => {}
+                _ => return Err(self.unexpected()),
+            }
+            first = false;
+            if self.value()? == Read::Container {
+                return Ok(());
+            }
+        }
     }
 
     #[inline]
-    fn member(&mut self) -> Result<(), DecodeError> {
-        if self.peek() != Some(b'"') {
-            return Err(self.unexpected());
-        }
-        self.string(Kind::Key)?;
-        self.blanks();
-        if self.peek() != Some(b':') {
-            return Err(self.unexpected());
-        }
-        self.at += 1;
-        self.blanks();
-        let key = self.tape.nodes.len() - 1;
-        self.value()?;
-        // A container's end is not known yet: `close` sets the key's `next` as well.
-        let next = small(self.tape.nodes.len());
-        if let Some(node) = self.tape.nodes.get_mut(key) {
-            node.next = next;
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn value(&mut self) -> Result<(), DecodeError> {
+    fn value(&mut self) -> Result<Read, DecodeError> {
         match self.peek() {
-            Some(b'"') => self.string(Kind::Str),
-            Some(b'{') => self.open(Kind::Object),
-            Some(b'[') => self.open(Kind::Array),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.word(b"true", Kind::Bool),
-            Some(b'f') => self.word(b"false", Kind::Bool),
-            Some(b'n') => self.word(b"null", Kind::Null),
-            _ => Err(self.unexpected()),
+            Some(b'"') => self.string(Kind::Str)?,
+            Some(b'{') => return self.open(Kind::Object),
+            Some(b'[') => return self.open(Kind::Array),
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b't') => self.word(b"true", Kind::Bool)?,
+            Some(b'f') => self.word(b"false", Kind::Bool)?,
+            Some(b'n') => self.word(b"null", Kind::Null)?,
+            _ => return Err(self.unexpected()),
         }
+        Ok(Read::Scalar)
     }
 
-    fn open(&mut self, kind: Kind) -> Result<(), DecodeError> {
-        if self.tape.stack.len() >= MAX_DEPTH {
+    fn open(&mut self, kind: Kind) -> Result<Read, DecodeError> {
+        if self.open.len() >= MAX_DEPTH {
             return Err(fail(DecodeErrorKind::Depth, self.at));
         }
-        self.tape.stack.push(small(self.tape.nodes.len()));
+        let object = u64::from(kind == Kind::Object);
+        self.open.push((self.nodes.len() as u64) << 1 | object);
         self.push(kind, self.at, self.at + 1, false);
         self.at += 1;
-        Ok(())
+        Ok(Read::Container)
     }
 
-    fn close(&mut self, open: u32) {
+    #[expect(clippy::cast_possible_truncation, reason = "the number of a node")]
+    fn close(&mut self, open: u64) {
         self.at += 1;
-        self.tape.stack.pop();
-        let (end, next) = (small(self.at), small(self.tape.nodes.len()));
-        if let Some(node) = self.tape.nodes.get_mut(open as usize) {
+        self.open.pop();
+        let open = open as usize;
+        let (end, next) = (small(self.at), small(self.nodes.len()));
+        if let Some(node) = self.nodes.get_mut(open) {
             node.end = end;
             node.next = next;
         }
-        let in_object = self
-            .tape
-            .stack
-            .last()
-            .is_some_and(|parent| self.kind_at(*parent) == Kind::Object);
-        if in_object && let Some(key) = self.tape.nodes.get_mut((open as usize).wrapping_sub(1)) {
+        let in_object = self.open.last().is_some_and(|parent| parent & 1 == 1);
+        if in_object && let Some(key) = self.nodes.get_mut(open.wrapping_sub(1)) {
             key.next = next;
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn string(&mut self, kind: Kind) -> Result<(), DecodeError> {
         let start = self.at + 1;
-        let mut at = start;
+        let mut at = self.next_mark(start);
         let mut escaped = false;
-        loop {
-            at = find_special(self.bytes, at);
-            match self.bytes.get(at) {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    escaped = true;
-                    at = self.escape(at)?;
-                }
-                Some(_) => return Err(fail(DecodeErrorKind::Syntax, at)),
-                None => return Err(fail(DecodeErrorKind::Truncated, at)),
-            }
+        if self.bytes.get(at) != Some(&b'"') {
+            at = self.string_with_escapes(at)?;
+            escaped = true;
         }
         self.push(kind, start, at, escaped);
         self.at = at + 1;
         Ok(())
+    }
+
+    /// From the first mark in a string that is no quote: where its closing quote stands.
+    #[inline(never)]
+    fn string_with_escapes(&self, mut at: usize) -> Result<usize, DecodeError> {
+        loop {
+            match self.bytes.get(at) {
+                Some(b'"') => return Ok(at),
+                Some(b'\\') => at = self.escape(at)?,
+                Some(_) => return Err(fail(DecodeErrorKind::Syntax, at)),
+                None => return Err(fail(DecodeErrorKind::Truncated, self.bytes.len())),
+            }
+            at = self.next_mark(at);
+        }
+    }
+
+    /// The next quote, backslash or control character at or after `at`, or the end or beyond.
+    #[inline]
+    fn next_mark(&self, at: usize) -> usize {
+        let mut word = at / BLOCK;
+        let here = self
+            .marks
+            .get(word)
+            .map_or(0, |marks| marks >> (at % BLOCK));
+        if here != 0 {
+            return at + here.trailing_zeros() as usize;
+        }
+        loop {
+            word += 1;
+            match self.marks.get(word) {
+                Some(0) => {}
+                Some(marks) => return word * BLOCK + marks.trailing_zeros() as usize,
+                None => return self.bytes.len().max(at),
+            }
+        }
     }
 
     fn escape(&self, at: usize) -> Result<usize, DecodeError> {
@@ -263,23 +330,17 @@ impl<'t> Lexer<'t> {
         Ok(())
     }
 
+    /// A key's `next` is behind its value; where that is a container, `close` sets it.
     #[inline]
     fn push(&mut self, kind: Kind, start: usize, end: usize, escaped: bool) {
-        self.tape.nodes.push(Node {
+        let held = 1 + usize::from(kind == Kind::Key);
+        self.nodes.push(Node {
             start: small(start),
             end: small(end),
-            next: small(self.tape.nodes.len() + 1),
+            next: small(self.nodes.len() + held),
             kind,
             escaped,
         });
-    }
-
-    #[inline]
-    fn kind_at(&self, at: u32) -> Kind {
-        self.tape
-            .nodes
-            .get(at as usize)
-            .map_or(Kind::Null, |n| n.kind)
     }
 
     #[inline]
@@ -304,38 +365,43 @@ impl<'t> Lexer<'t> {
     }
 }
 
-/// Offsets fit: `Lexer::new` refuses texts beyond `u32`.
+/// Offsets fit: `begin` refuses texts beyond `u32`.
 #[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "Lexer::new bounds the text"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "`begin` bounds the text")]
 fn small(n: usize) -> u32 {
     n as u32
 }
 
-/// The next quote, backslash or control character at or after `at`, or the end.
+/// Bytes that one word marks.
+const BLOCK: usize = 64;
+
+/// Marks quotes, backslashes and control characters, a bit for each byte.
+fn mark(bytes: &[u8], marks: &mut Vec<u64>) {
+    marks.clear();
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+    marks.extend(blocks.iter().map(marks_of));
+    if !rest.is_empty() {
+        let mut last = [b' '; BLOCK];
+        if let Some(head) = last.get_mut(..rest.len()) {
+            head.copy_from_slice(rest);
+        }
+        marks.push(marks_of(&last));
+    }
+}
+
 #[inline]
-fn find_special(bytes: &[u8], mut at: usize) -> usize {
+fn marks_of(block: &[u8; BLOCK]) -> u64 {
     let quote = u8x16::new([b'"'; 16]);
     let slash = u8x16::new([b'\\'; 16]);
     let control = u8x16::new([0x1f; 16]);
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<16>()) {
-        let block = u8x16::new(*chunk);
-        let hit = block.simd_eq(quote) | block.simd_eq(slash) | block.min(control).simd_eq(block);
-        let mask = hit.to_bitmask();
-        if mask != 0 {
-            return at + mask.trailing_zeros() as usize;
-        }
-        at += 16;
+    let (parts, _) = block.as_chunks::<16>();
+    let mut marks = 0;
+    for part in parts.iter().rev() {
+        let part = u8x16::new(*part);
+        let hit = part.simd_eq(quote) | part.simd_eq(slash) | part.min(control).simd_eq(part);
+        marks = marks << 16 | u64::from(hit.to_bitmask());
     }
-    while bytes
-        .get(at)
-        .is_some_and(|b| *b != b'"' && *b != b'\\' && *b > 0x1f)
-    {
-        at += 1;
-    }
-    at
+    marks
 }
 
 #[cfg(test)]

@@ -70,7 +70,9 @@ impl Node {
 #[derive(Default)]
 pub struct Tape {
     nodes: Vec<Node>,
-    stack: Vec<u32>,
+    /// The lexer's: the containers that are open, and where strings may end.
+    open: Vec<u64>,
+    marks: Vec<u64>,
 }
 
 impl Tape {

@@ -4,8 +4,6 @@
 //! Invariant: what two readers could take for two different events is no event of a kind. Judges no
 //! value.
 
-use smallvec::SmallVec;
-
 use super::engine::Judge;
 use super::fate::Stop;
 use super::paths::{NodeId, Paths, ROOT};
@@ -36,15 +34,17 @@ impl Judge<'_, '_> {
         found.map_or(ROOT, Paths::kind_root)
     }
 
-    pub(super) fn is_event(&self, roots: u32, depth: usize, element: bool) -> bool {
-        self.event_roots().iter().enumerate().any(|(bit, root)| {
-            roots >> bit & 1 == 1 && root.items == element && root.keys.len() == depth
-        })
+    pub(super) fn is_event(&self, roots: u32, depth: u8, element: bool) -> bool {
+        let depth = usize::from(depth);
+        roots != 0
+            && self.event_roots().iter().enumerate().any(|(bit, root)| {
+                roots >> bit & 1 == 1 && root.items == element && root.keys.len() == depth
+            })
     }
 
     /// Whether a document is what events come in rather than an event: it has the member that leads
     /// to a place of events.
-    pub(super) fn is_envelope(&self, text: &str, tape: &Tape, at: usize, depth: usize) -> bool {
+    pub(super) fn is_envelope(&self, text: &str, tape: &Tape, at: usize, depth: u8) -> bool {
         depth == 0
             && self
                 .event_roots()
@@ -119,7 +119,7 @@ impl Judge<'_, '_> {
 
     /// Values that must be there in a member of the event at `at` that the event does not have:
     /// `context.ip` in an event without `context`.
-    pub(super) fn missing(&self, text: &str, tape: &Tape, at: usize) -> SmallVec<[u16; 1]> {
+    pub(super) fn missing(&self, text: &str, tape: &Tape, at: usize) -> Box<[u16]> {
         let deep = self.plan.deep.iter();
         deep.filter(|(_, first, _)| tape.member(text, at, first).is_none())
             .map(|(set, _, _)| *set)

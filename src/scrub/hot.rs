@@ -16,8 +16,9 @@ pub(super) const KEY: usize = 32;
 /// A key that is longer, or none.
 const LONG: u8 = u8::MAX;
 
-const NOWHERE: StateId = StateId::MAX;
-const MANY: StateId = StateId::MAX - 1;
+/// No state, and several or one that is numbered higher.
+const NOWHERE: u16 = u16::MAX;
+const MANY: u16 = NOWHERE - 1;
 /// No class has this number.
 const NO_CLASS: u32 = u32::MAX;
 
@@ -38,8 +39,9 @@ pub(super) enum Settled {
 #[repr(align(64))]
 pub(super) struct Hot {
     parent: NodeId,
-    /// Guesses: the first child seen, and the sibling that followed last time.
+    /// Guesses: the first member, the elements, and the sibling that followed last time.
     pub(super) first: NodeId,
+    pub(super) item: NodeId,
     pub(super) after: NodeId,
     len: u8,
     settled: Settled,
@@ -48,9 +50,13 @@ pub(super) struct Hot {
     /// The class of events that the verdict is for.
     class: u32,
     /// Where rules that name events stand, here or above: at this state; [`NOWHERE`], [`MANY`].
-    named: StateId,
+    named: u16,
+    /// The class of events in which a container is entered, and nothing else is to be done.
+    enters: u32,
     key: [u8; KEY],
 }
+
+const _: () = assert!(size_of::<Hot>() == 64, "one cache line");
 
 impl Hot {
     /// Of a new node.
@@ -66,6 +72,7 @@ impl Hot {
         Self {
             parent,
             first: NodeId::MAX,
+            item: NodeId::MAX,
             after: NodeId::MAX,
             len,
             settled: Settled::No,
@@ -73,9 +80,10 @@ impl Hot {
             class: NO_CLASS,
             named: match named {
                 [] => NOWHERE,
-                [only] => *only,
+                [only] => u16::try_from(*only).unwrap_or(MANY).min(MANY),
                 _ => MANY,
             },
+            enters: NO_CLASS,
             key: inline,
         }
     }
@@ -115,20 +123,35 @@ impl Hot {
     #[inline]
     pub(super) fn is_aside(&self, mask: &ClassMask) -> bool {
         mask.unnamed != mask.id
-            && (self.named == NOWHERE || (self.named != MANY && !mask.ends_at(self.named)))
+            && (self.named == NOWHERE
+                || (self.named != MANY && !mask.ends_at(StateId::from(self.named))))
     }
 
     /// Whether a verdict was worked out for the class.
     #[inline]
     pub(super) fn knows(&self, class: usize) -> bool {
-        u32::try_from(class).is_ok_and(|class| class != NO_CLASS && class == self.class)
+        self.class as usize == class
     }
 
     /// Notes the verdict for a class.
     pub(super) fn settle(&mut self, class: usize, settled: Settled, done: Done) {
-        self.class = u32::try_from(class).unwrap_or(NO_CLASS);
+        let Ok(class) = u32::try_from(class) else {
+            return;
+        };
+        self.class = class;
         self.settled = settled;
         self.done = done;
+    }
+
+    /// Whether a container is just entered, in a class of events.
+    #[inline]
+    pub(super) fn enters(&self, class: usize) -> bool {
+        self.enters as usize == class
+    }
+
+    /// Notes that it is.
+    pub(super) fn enter(&mut self, class: usize) {
+        self.enters = u32::try_from(class).unwrap_or(NO_CLASS);
     }
 }
 

@@ -374,6 +374,18 @@ impl Judge<'_, '_> {
         }
     }
 
+    /// Notes that containers at a path are entered, and nothing else is done about them.
+    pub(super) fn settle_container(&mut self, path: NodeId) {
+        // Only values are alike where rules are.
+        let class = self.paths.class_at(path, &self.mask);
+        let node = self.paths.get(path);
+        let plain =
+            Paths::lasts(path) && node.set.is_none() && matches!(node.key_out, KeyOut::Same);
+        if plain && let Some(hot) = self.paths.hot_mut(path) {
+            hot.enter(class);
+        }
+    }
+
     fn remember(&mut self, place: memo::Place, raw: &str, found: Found, fate: &Text, mark: usize) {
         let mut inside = Vec::new();
         let known = match fate {

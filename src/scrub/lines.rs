@@ -153,7 +153,8 @@ impl Judge<'_, '_> {
     }
 
     /// Whether the events here are query strings, or objects in their place.
-    pub(super) fn is_query_item(&self, roots: u32, depth: usize, element: bool) -> bool {
+    pub(super) fn is_query_item(&self, roots: u32, depth: u8, element: bool) -> bool {
+        let depth = usize::from(depth);
         element
             && self
                 .event_roots()

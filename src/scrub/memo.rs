@@ -7,6 +7,8 @@
 
 use std::hash::{BuildHasher, Hasher};
 
+use wide::u32x8;
+
 use super::paths::NodeId;
 use super::tally::Done;
 
@@ -42,16 +44,16 @@ enum Kind {
 /// Bytes that a slot holds itself: nearly every text with what leaves in its place.
 const INLINE: usize = 92;
 
-/// Two cache lines: what is looked up is compared where it stands.
-#[repr(align(128))]
+/// Two cache lines: what is looked up is compared where it stands, a short text in the first.
+#[repr(C, align(128))]
 struct Slot {
     path: NodeId,
     class: u32,
+    done: Done,
     /// Lengths of the text and of what leaves in its place, which stands behind it.
     text: u16,
     out: u16,
     kind: Kind,
-    done: Done,
     inline: [u8; INLINE],
     /// Both, where they are longer than a slot.
     long: Box<[u8]>,
@@ -114,12 +116,39 @@ pub(super) struct Place {
     tag: u32,
 }
 
+/// A cache line: the tags of a set's texts, and where each stands.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Set {
+    tags: [u32; WAYS],
+    slots: [u32; WAYS],
+}
+
+/// No slot yet.
+const NOWHERE: u32 = u32::MAX;
+
+impl Set {
+    const EMPTY: Self = Self {
+        tags: [0; WAYS],
+        slots: [NOWHERE; WAYS],
+    };
+
+    /// A bit for each text of that tag.
+    #[inline]
+    fn having(&self, tag: u32) -> u32 {
+        u32x8::new(self.tags)
+            .simd_eq(u32x8::splat(tag))
+            .to_bitmask()
+    }
+}
+
 /// See the module. The tags stand apart from the slots, all of them in little room, so that a text
-/// that is not here costs one look.
+/// that is not here costs one look. The slots are taken in the order of arrival: what came together
+/// stands together, and a table that is hardly used takes hardly any memory.
 #[derive(Default)]
 pub(super) struct Memo {
-    tags: Vec<[u32; WAYS]>,
-    slots: Vec<[Slot; WAYS]>,
+    sets: Vec<Set>,
+    slots: Vec<Slot>,
     hasher: foldhash::fast::RandomState,
 }
 
@@ -133,16 +162,22 @@ impl Memo {
         text: &[u8],
     ) -> Result<(Known<'_>, Done), Place> {
         let place = self.place(path, text);
-        let (Some(tags), Some(slots)) = (self.tags.get(place.set), self.slots.get(place.set))
-        else {
+        let Some(set) = self.sets.get(place.set) else {
             return Err(place);
         };
-        for (tag, slot) in tags.iter().zip(slots) {
-            if *tag != place.tag || slot.path != path || slot.class as usize != class {
+        let mut having = set.having(place.tag);
+        while having != 0 {
+            let way = having.trailing_zeros() as usize;
+            having &= having - 1;
+            let slot = set.slots.get(way).map_or(NOWHERE, |slot| *slot);
+            let Some(slot) = self.slots.get(slot as usize) else {
+                continue;
+            };
+            if slot.path != path || slot.class as usize != class {
                 continue;
             }
             let (mine, out) = slot.pair();
-            if *mine != *text {
+            if !same(mine, text) {
                 continue;
             }
             let known = match slot.kind {
@@ -172,29 +207,37 @@ impl Memo {
         if text.len() > MAX_TEXT {
             return;
         }
-        if self.slots.is_empty() {
-            self.tags.resize(SETS, [0; WAYS]);
-            self.slots.resize_with(SETS, Default::default);
+        if self.sets.is_empty() {
+            self.sets.resize(SETS, Set::EMPTY);
         }
         let (kind, out) = match known {
             Known::Keep => (Kind::Keep, &[][..]),
             Known::Remove => (Kind::Remove, &[][..]),
             Known::Inside(out) => (Kind::Inside, out),
         };
-        let (Some(tags), Some(slots)) =
-            (self.tags.get_mut(place.set), self.slots.get_mut(place.set))
-        else {
+        let Some(set) = self.sets.get_mut(place.set) else {
             return;
         };
-        let free = slots.iter().position(|slot| slot.kind == Kind::Free);
+        let free = set.slots.iter().position(|slot| *slot == NOWHERE);
         let way = free.unwrap_or(place.tag as usize / 7 % WAYS);
-        if let (Some(tag), Some(slot)) = (tags.get_mut(way), slots.get_mut(way)) {
-            slot.kind = Kind::Free;
-            if slot.fill(text, out) {
-                *tag = place.tag;
-                (slot.path, slot.class, slot.done) = (path, class, done);
-                slot.kind = kind;
-            }
+        let (Some(tag), Some(at)) = (set.tags.get_mut(way), set.slots.get_mut(way)) else {
+            return;
+        };
+        if *at == NOWHERE {
+            let Ok(new) = u32::try_from(self.slots.len()) else {
+                return;
+            };
+            self.slots.push(Slot::default());
+            *at = new;
+        }
+        let Some(slot) = self.slots.get_mut(*at as usize) else {
+            return;
+        };
+        slot.kind = Kind::Free;
+        if slot.fill(text, out) {
+            *tag = place.tag;
+            (slot.path, slot.class, slot.done) = (path, class, done);
+            slot.kind = kind;
         }
     }
 
@@ -214,9 +257,37 @@ impl Memo {
     }
 }
 
+/// Whether two texts are equal. Most are short: two loads of each that overlap take them in.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    fn ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+        a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
+    }
+    a.len() == b.len()
+        && match a.len() {
+            8..=16 => ends::<8>(a, b),
+            17..=32 => ends::<16>(a, b),
+            _ => a == b,
+        }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn equal_is_equal_at_any_length() {
+        for len in 0..70 {
+            let text = vec![b'a'; len];
+            assert!(same(&text, &text.clone()));
+            assert!(!same(&text, &[b'a'; 70]));
+            for at in 0..len {
+                let mut other = text.clone();
+                other[at] = b'b';
+                assert!(!same(&text, &other), "{at} of {len}");
+            }
+        }
+    }
 
     fn put(memo: &mut Memo, path: NodeId, text: &[u8], known: Known<'_>, action: Done) {
         if let Err(place) = memo.get(path, 0, text) {
@@ -249,7 +320,7 @@ mod tests {
         for n in 0..200_000u32 {
             put(&mut memo, n, &n.to_le_bytes(), Known::Keep, 0);
         }
-        assert_eq!((memo.tags.len(), memo.slots.len()), (SETS, SETS));
+        assert_eq!((memo.sets.len(), memo.slots.len()), (SETS, SETS * WAYS));
         // 128 bytes a slot: two megabytes and a little a thread, and what is longer.
         assert_eq!(std::mem::size_of::<Slot>(), 128);
     }

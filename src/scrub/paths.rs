@@ -229,7 +229,7 @@ impl Paths {
 
     /// The child for array elements.
     pub(super) fn item(&mut self, plan: &Plan, parent: NodeId) -> NodeId {
-        let guess = self.guess(parent, parent);
+        let guess = self.hot(parent).map_or(NONE, |hot| hot.item);
         if let Some(node) = self.nodes.get(guess as usize)
             && node.parent == parent
             && node.item
@@ -259,7 +259,9 @@ impl Paths {
         if (id as usize) < MAX_NODES
             && let Some(before) = self.hot_mut(last)
         {
-            if last == parent {
+            if item {
+                before.item = id;
+            } else if last == parent {
                 before.first = id;
             } else {
                 before.after = id;

@@ -9,24 +9,33 @@ use super::hot::{Hot, KEY, Settled};
 use super::paths::NodeId;
 use super::tally::Done;
 use super::unfold::may_unfold;
-use super::walk::{Frame, next_start};
+use super::walk::{Frame, Place, next_start};
 use crate::detect;
 use crate::json::{Edits, Kind, Tape};
 
+/// What comes after the members that are settled.
+pub(super) enum Rest {
+    /// None is left.
+    Nothing,
+    /// A member that is not settled.
+    Member,
+    /// A container to be entered, by its node's number.
+    Enter(usize, Place),
+}
+
 impl Judge<'_, '_> {
-    /// Judges members of an object as long as their paths settle what becomes of them; true when
-    /// none is left. The member that is not settled is left to the walk.
+    /// Judges members of an object as long as their paths settle what becomes of them.
     pub(super) fn settled_members(
         &mut self,
         text: &str,
         tape: &Tape,
         edits: &mut Edits,
         frame: &mut Frame,
-    ) -> bool {
+    ) -> Rest {
         let bytes = text.as_bytes();
         while frame.cursor < frame.tape_end {
             let Some((key, node)) = tape.pair(frame.cursor) else {
-                return false;
+                return Rest::Member;
             };
             let len = (key.end - key.start) as usize;
             let rest = bytes.get(key.start as usize..).unwrap_or(&[]);
@@ -34,7 +43,7 @@ impl Judge<'_, '_> {
                 .first_chunk::<KEY>()
                 .filter(|_| len <= KEY && !key.escaped)
             else {
-                return false;
+                return Rest::Member;
             };
             let path = self.paths.guess(frame.path, frame.last);
             let Some(hot) = self
@@ -42,8 +51,25 @@ impl Judge<'_, '_> {
                 .hot(path)
                 .filter(|h| h.is(frame.path, window, len))
             else {
-                return false;
+                return Rest::Member;
             };
+            if matches!(node.kind, Kind::Object | Kind::Array) {
+                if !(hot.enters(self.class) || hot.enters(self.paths.class_at(path, &self.mask))) {
+                    return Rest::Member;
+                }
+                let place = Place {
+                    path,
+                    own: path,
+                    start: key.outer().start,
+                    roots: 0,
+                    depth: frame.depth + 1,
+                    element: false,
+                };
+                let value = frame.cursor + 1;
+                frame.last = path;
+                frame.cursor = node.next as usize;
+                return Rest::Enter(value, place);
+            }
             let (mut settled, mut done) = (hot.settled(self.class), hot.done);
             if settled == Settled::No && self.mask.unnamed != self.class {
                 if hot.is_aside(&self.mask) {
@@ -54,16 +80,18 @@ impl Judge<'_, '_> {
             }
             let raw = bytes.get(node.range()).unwrap_or(&[]);
             let (leaf, done) = match (settled, node.kind) {
-                (Settled::No, _) | (_, Kind::Object | Kind::Array | Kind::Key) => return false,
+                (Settled::No, _) | (_, Kind::Object | Kind::Array | Kind::Key) => {
+                    return Rest::Member;
+                }
                 (Settled::Drop, Kind::Str | Kind::Num | Kind::Bool | Kind::Null) => {
                     (Leaf::Remove, done)
                 }
-                (Settled::Look, Kind::Num | Kind::Bool) => return false,
+                (Settled::Look, Kind::Num | Kind::Bool) => return Rest::Member,
                 (Settled::Keep | Settled::Look, Kind::Null) => (Leaf::Keep, done),
                 (Settled::Keep, Kind::Bool) => (Leaf::Keep, done),
                 (Settled::Keep, Kind::Num) => {
                     if raw.len() >= 8 && detect::may_be_whole_number(raw) {
-                        return false;
+                        return Rest::Member;
                     }
                     (Leaf::Keep, done)
                 }
@@ -76,7 +104,7 @@ impl Judge<'_, '_> {
                         Ok(known) => known,
                         Err(place) => {
                             self.missed = place.map(|place| (node.start, place));
-                            return false;
+                            return Rest::Member;
                         }
                     }
                 }
@@ -93,7 +121,7 @@ impl Judge<'_, '_> {
                 frame.commas.keep(end);
             }
         }
-        true
+        Rest::Nothing
     }
 }
 

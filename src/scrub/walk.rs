@@ -12,6 +12,7 @@ use super::engine::{Judge, Level};
 use super::fate::{Fate, Leaf, Stop};
 use super::paths::{NodeId, ROOT};
 use super::plan::NO_RULE;
+use super::settled::Rest;
 use crate::codec::{DecodeError, DecodeErrorKind};
 use crate::json::{Commas, Edits, Kind, Node, Tape, escape_into, unescape_into};
 
@@ -25,29 +26,32 @@ pub(super) struct Frame {
     own: NodeId,
     pub(super) commas: Commas,
     object: bool,
-    /// From the member's key, if it has one, to the closing bracket.
-    whole: Range<usize>,
+    pub(super) depth: u8,
+    /// Where it starts (the member's key, if it has one), and the end of its closing bracket.
+    start: usize,
+    end: u32,
     /// Event roots that may still be reached: a bit per root of the endpoint.
     roots: u32,
-    depth: usize,
     /// For an event: the class of events before it.
     event: Option<usize>,
     /// Sets of this container that were met.
     met: SmallVec<[u16; 1]>,
     /// Elements judged so far.
-    position: usize,
+    position: u32,
     /// For an event: sets in members that it does not have.
-    missing: SmallVec<[u16; 1]>,
+    missing: Box<[u16]>,
 }
 
 /// Where a container stands.
-struct Place {
-    path: NodeId,
-    own: NodeId,
-    start: usize,
-    roots: u32,
-    depth: usize,
-    element: bool,
+pub(super) struct Place {
+    pub(super) path: NodeId,
+    pub(super) own: NodeId,
+    /// Of the member's key, if it has one.
+    pub(super) start: usize,
+    pub(super) roots: u32,
+    /// Members above it: no more than [`crate::json::MAX_DEPTH`].
+    pub(super) depth: u8,
+    pub(super) element: bool,
 }
 
 /// What the walk does after a child.
@@ -169,10 +173,16 @@ impl Judge<'_, '_> {
                 self.finish(edits, &mut stack);
                 continue;
             }
-            if frame.object && !self.explains() && self.settled_members(text, tape, edits, frame) {
-                continue;
-            }
-            match self.child(text, tape, edits, frame) {
+            let rest = match frame.object && !self.explains() {
+                true => self.settled_members(text, tape, edits, frame),
+                false => Rest::Member,
+            };
+            let next = match rest {
+                Rest::Nothing => continue,
+                Rest::Enter(at, place) => Ok(Next::Enter(at, place)),
+                Rest::Member => self.child(text, tape, edits, frame),
+            };
+            match next {
                 Ok(Next::Done) => {}
                 Ok(Next::Enter(at, place)) => {
                     if let Err(stop) = self.enter(text, tape, at, &place, &mut stack) {
@@ -236,7 +246,8 @@ impl Judge<'_, '_> {
             own: place.own,
             commas: Commas::new(node.start as usize + 1),
             object,
-            whole: place.start..node.end as usize,
+            start: place.start,
+            end: node.end,
             roots: if is_event { 0 } else { place.roots },
             depth: place.depth,
             event,
@@ -246,7 +257,7 @@ impl Judge<'_, '_> {
             missing: if is_event && self.inside.is_none() && !self.plan.deep.is_empty() {
                 self.missing(text, tape, at)
             } else {
-                SmallVec::new()
+                Box::default()
             },
         });
         Ok(())
@@ -265,7 +276,7 @@ impl Judge<'_, '_> {
             let path = self.member_path(text, tape, edits, frame)?;
             (path, first + 1, self.roots_below(frame, path))
         } else {
-            frame.last = self.element(frame.path, frame.last, frame.position);
+            frame.last = self.element(frame.path, frame.last, frame.position as usize);
             frame.position += 1;
             (frame.last, first, frame.roots)
         };
@@ -296,12 +307,15 @@ impl Judge<'_, '_> {
                 };
                 let action = self.plan.action(rule);
                 if rule == NO_RULE || !action.takes_containers() {
+                    if frame.object && frame.roots == 0 {
+                        self.settle_container(path);
+                    }
                     let place = Place {
                         path,
                         own: path,
                         start,
                         roots,
-                        depth: frame.depth + usize::from(frame.object),
+                        depth: frame.depth + u8::from(frame.object),
                         element: !frame.object,
                     };
                     return Ok(Next::Enter(value, place));
@@ -375,7 +389,7 @@ impl Judge<'_, '_> {
             if on
                 && root
                     .keys
-                    .get(frame.depth)
+                    .get(usize::from(frame.depth))
                     .is_some_and(|want| **want == *key)
             {
                 roots |= 1 << bit;
@@ -401,7 +415,7 @@ impl Judge<'_, '_> {
         let Some(frame) = stack.last_mut() else {
             return;
         };
-        let end = frame.whole.end;
+        let end = frame.end as usize;
         let close = end.saturating_sub(1);
         let adds = &self.paths.get(frame.path).adds;
         let adds = (!adds.is_empty()).then(|| adds.clone());
@@ -452,7 +466,8 @@ impl Judge<'_, '_> {
             };
             parent.cursor = frame.tape_end;
             let next = next_start(tape, parent);
-            parent.commas.cut(frame.whole, next, edits);
+            let whole = frame.start..frame.end as usize;
+            parent.commas.cut(whole, next, edits);
             return true;
         }
         // Not inside an event: the document itself goes.
