@@ -11,7 +11,7 @@ use super::tally::Done;
 use super::unfold::may_unfold;
 use super::walk::{Frame, Place, next_start};
 use crate::detect;
-use crate::json::{Edits, Kind, Tape};
+use crate::json::{Edits, Kind, Node, Tape};
 
 /// What comes after the members that are settled.
 pub(super) enum Rest {
@@ -57,27 +57,9 @@ impl Judge<'_, '_> {
                 if !(hot.enters(self.class) || hot.enters(self.paths.class_at(path, &self.mask))) {
                     return Rest::Member;
                 }
-                let place = Place {
-                    path,
-                    own: path,
-                    start: key.outer().start,
-                    roots: 0,
-                    depth: frame.depth + 1,
-                    element: false,
-                };
-                let value = frame.cursor + 1;
-                frame.last = path;
-                frame.cursor = node.next as usize;
-                return Rest::Enter(value, place);
+                return enter(frame, path, key, node);
             }
-            let (mut settled, mut done) = (hot.settled(self.class), hot.done);
-            if settled == Settled::No && self.mask.unnamed != self.class {
-                if hot.is_aside(&self.mask) {
-                    settled = hot.settled(self.mask.unnamed);
-                } else {
-                    (settled, done) = self.settled_for(path, hot);
-                }
-            }
+            let (settled, done) = self.verdict(path, hot);
             let raw = bytes.get(node.range()).unwrap_or(&[]);
             let (leaf, done) = match (settled, node.kind) {
                 (Settled::No, _) | (_, Kind::Object | Kind::Array | Kind::Key) => {
@@ -126,6 +108,19 @@ impl Judge<'_, '_> {
 }
 
 impl Judge<'_, '_> {
+    /// The verdict of a path for the event at hand, and the decision behind it.
+    #[inline]
+    fn verdict(&self, path: NodeId, hot: &Hot) -> (Settled, Done) {
+        let settled = hot.settled(self.class);
+        if settled != Settled::No || self.mask.unnamed == self.class {
+            (settled, hot.done)
+        } else if hot.is_aside(&self.mask) {
+            (hot.settled(self.mask.unnamed), hot.done)
+        } else {
+            self.settled_for(path, hot)
+        }
+    }
+
     /// The verdict for an event that may have a rule of its own at a path.
     fn settled_for(&self, path: NodeId, hot: &Hot) -> (Settled, Done) {
         let class = self.class_at(path);
@@ -134,6 +129,22 @@ impl Judge<'_, '_> {
             _ => (hot.settled(class), hot.done),
         }
     }
+}
+
+/// The container at the cursor is entered, and nothing else is done about it.
+fn enter(frame: &mut Frame, path: NodeId, key: &Node, node: &Node) -> Rest {
+    let value = frame.cursor + 1;
+    frame.last = path;
+    frame.cursor = node.next as usize;
+    let place = Place {
+        path,
+        own: path,
+        start: key.outer().start,
+        roots: 0,
+        depth: frame.depth + 1,
+        element: false,
+    };
+    Rest::Enter(value, place)
 }
 
 /// Whether a string is an id in which nothing stands: its form says it in less time than it takes to
