@@ -71,6 +71,83 @@ fn rules_are_scoped_to_events() {
     assert_eq!(body(&s, &track(given)), want);
 }
 
+/// What is known of a text under one rule is known under others that do the same, as long as no value
+/// tells them apart.
+#[test]
+fn rules_for_events_that_do_the_same_are_told_apart_where_it_matters() {
+    let rule = |name: &str, action: &str| {
+        format!(
+            "[[rule]]\nname = \"{name}\"\nevent = [\"{name}\"]\nfield = [\"properties.v\"]\naction = {action}\n"
+        )
+    };
+    let mail =
+        "[[rule]]\nname = \"mail\"\ncategory = [\"user.contact.email\"]\naction = \"drop\"\n";
+    let not_searched = rule("Not searched", "\"keep\"") + "scan = false\n";
+    let policy = [
+        rule("Above", "\"keep\""),
+        rule("Also above", "\"keep\""),
+        not_searched,
+        mail.to_owned(),
+        rule("Below", "\"keep\""),
+        rule("Replaced", "{ replace = \"x\" }"),
+        rule("Replaced by y", "{ replace = \"y\" }"),
+        rule("Hashed", "{ hash = { shape = \"hex\", length = 16 } }"),
+        rule("Above", "\"drop\""),
+    ]
+    .concat();
+    let s = scrubber(&keep_but(&policy));
+    let event =
+        |name: &str, properties: &str| format!(r#"{{"event":"{name}","properties":{properties}}}"#);
+    let left = [
+        ("Above", r#"{"v":"[email]","w":1}"#),
+        ("Also above", r#"{"v":"[email]","w":1}"#),
+        ("Not searched", r#"{"v":"jane@example.com","w":1}"#),
+        ("Below", r#"{"w":1}"#),
+        ("Replaced", r#"{"w":1}"#),
+        ("Nobody", r#"{"w":1}"#),
+    ];
+    // In every order in which one may learn from another.
+    for first in 0..left.len() {
+        let turn = || left.iter().cycle().skip(first).take(2 * left.len());
+        let given: Vec<String> = turn()
+            .map(|(name, _)| event(name, r#"{"v":"jane@example.com","w":1}"#))
+            .collect();
+        let want: Vec<String> = turn().map(|(name, left)| event(name, left)).collect();
+        let given = format!("[{}]", given.join(","));
+        assert_eq!(body(&s, &track(&given)), format!("[{}]", want.join(",")));
+    }
+    let plain = |name: &str, v: &str| event(name, &format!(r#"{{"v":"{v}","w":1}}"#));
+    let names = [
+        "Replaced",
+        "Below",
+        "Replaced by y",
+        "Above",
+        "Hashed",
+        "Replaced",
+        "Nobody",
+    ];
+    let given: Vec<String> = names
+        .iter()
+        .chain(&names)
+        .map(|name| plain(name, "abc-77"))
+        .collect();
+    let got = body(&s, &track(&format!("[{}]", given.join(","))));
+    for (name, v) in [
+        ("Replaced", "x"),
+        ("Replaced by y", "y"),
+        ("Below", "abc-77"),
+        ("Above", "abc-77"),
+    ] {
+        let times = names.iter().filter(|n| **n == name).count() * 2;
+        assert_eq!(got.matches(&plain(name, v)).count(), times, "{name}: {got}");
+    }
+    assert_eq!(
+        got.matches("abc-77").count(),
+        6,
+        "two of them were hashed: {got}"
+    );
+}
+
 #[test]
 fn nothing_unreadable_is_forwarded() {
     let s = scrubber(&keep_but(""));

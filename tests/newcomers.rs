@@ -382,3 +382,24 @@ action = "hash"
         ],
     ),
 ];
+
+#[test]
+fn a_word_of_a_list_is_not_mended_by_quotes() {
+    let found = told(
+        "version = 1\nunlisted = true\n[pseudonyms]\nrotate = 7\n[[rule]]\nname = \"a\"\naction = \"keep\"\n",
+    );
+    let help = |at: &str| {
+        let item = found.iter().find(|(place, _)| place == at);
+        item.unwrap_or_else(|| panic!("{at}: {found:#?}")).1.clone()
+    };
+    assert_eq!(help("2:12 wrong-type"), "expected one of: `keep`, `drop`");
+    assert!(help("4:10 wrong-type").contains("`monthly`"), "{found:#?}");
+}
+
+#[test]
+fn a_rule_that_takes_what_every_vendor_needs_is_one_mistake() {
+    let found =
+        told("version = 1\nunlisted = \"keep\"\n[[rule]]\nname = \"all\"\naction = \"drop\"\n");
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].0, "4:8 removes-protocol");
+}

@@ -80,6 +80,7 @@ fn three_routes(config: &mut Config, shared: &str, other: &str) {
             upstream: Some((*upstream).into()),
             projects: Vec::new(),
             body: None,
+            headers: Vec::new(),
         })
         .collect();
 }

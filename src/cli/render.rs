@@ -66,7 +66,10 @@ fn line_of(source: &str, span: &Range<usize>) -> Range<usize> {
     let after = source.get(span.end..).unwrap_or("");
     let start = before.rfind('\n').map_or(0, |at| at + 1);
     let end = after.find('\n').map_or(source.len(), |at| span.end + at);
-    start..end
+    let line = source.get(start..end).unwrap_or("");
+    // Windows ends lines with two characters; neither is part of what was written.
+    let end = end - usize::from(line.ends_with('\r'));
+    start..end.max(span.end)
 }
 
 /// The span, on character boundaries and within one line: a caret under what is meant, not a block.
@@ -136,6 +139,9 @@ error[unknown-action]: unknown action `dorp`
 my.toml: 2 errors
 "#;
         assert_eq!(render(&found, false), want);
+        let windows = text.replace('\n', "\r\n");
+        let windows = CompiledPolicy::load("my.toml", &windows).unwrap_err();
+        assert_eq!(render(&windows, false), want);
         assert!(render(&found, true).contains("\u{1b}["));
     }
 

@@ -96,9 +96,12 @@ fn decimal_pair(bytes: &[u8], start: usize) -> Option<usize> {
         return None;
     }
     let after = at(bytes, end);
+    // `@47.3769,8.5417,15z`: the address of a map.
+    let zoom = skip(bytes, end + 1, |b| b.is_ascii_digit() || b == b'.');
+    let map = before(bytes, start) == b'@' && matches!(at(bytes, zoom), b'z' | b'm');
     if is_word(after)
         || after == b'.'
-        || after == b',' && at(bytes, end + 1).is_ascii_digit() && !named
+        || after == b',' && at(bytes, end + 1).is_ascii_digit() && !named && !map
         || matches!(after, b'%' | b'x')
         || part(bytes, end, end + 2) == b", "
             && (at(bytes, end + 2).is_ascii_digit() || at(bytes, end + 2) == b'-')
@@ -201,6 +204,7 @@ mod tests {
             ),
             ("?lat=52.5200&lng=13.4050", "52.5200&lng=13.4050"),
             ("33.1824, 47.4106", "33.1824, 47.4106"),
+            ("/maps/@47.3769,8.5417,15z", "47.3769,8.5417"),
         ] {
             assert_eq!(found(text), [pair], "{text}");
         }

@@ -8,10 +8,10 @@ use smallvec::SmallVec;
 use super::Entity;
 use super::bytes::{at, before, is_word, number, part, second_before, word_after, word_before};
 use super::natid_checks::{
-    is_aadhaar, is_austrian, is_belgian, is_bsn, is_bulgarian, is_chilean, is_chinese, is_cpf,
-    is_czech, is_danish, is_french, is_german, is_icelandic, is_korean, is_nhs, is_polish,
-    is_romanian, is_south_african, is_ssn, is_swedish, is_swiss, is_tfn, is_turkish, month_day,
-    rut_check, two, weighted,
+    is_aadhaar, is_any_nhs, is_austrian, is_belgian, is_bsn, is_bulgarian, is_chilean, is_chinese,
+    is_cpf, is_czech, is_danish, is_french, is_german, is_icelandic, is_japanese, is_korean,
+    is_nhs, is_norwegian, is_polish, is_romanian, is_south_african, is_ssn, is_swedish, is_swiss,
+    is_tfn, is_turkish, month_day, rut_check, two, weighted,
 };
 use super::numbers::{Group, ends, luhn, sign};
 use super::scan::Found;
@@ -94,16 +94,25 @@ fn numeric_end(bytes: &[u8], groups: &[Group]) -> Option<(usize, u8)> {
         .or_else(|| checked(&[2, 3, 3, 3], b"   ", is_german))
         .or_else(|| checked(&[2, 3, 3, 1], b"..-", is_chilean))
         .or_else(|| checked(&[1, 3, 3, 1], b"..-", is_chilean))
+        .or_else(|| checked(&[6, 5], b" ", is_norwegian))
+        .or_else(|| checked(&[4, 2, 3], b"..", is_bsn))
+        .or_else(|| checked(&[6, 4, 2, 1], b"   ", is_south_african))
         .or_else(|| chilean_k(bytes, groups));
     if let Some(end) = strong {
         return Some((end, 82));
     }
     // Shapes that phones share: the check digit decides, a word helps.
+    let called = || word_before(bytes, first.start, WORDS_WITHIN, ID_WORDS);
+    let weak = checked(&[3, 3, 4], b"  ", is_any_nhs)
+        .or_else(|| checked(&[4, 4, 4], b"  ", is_japanese))
+        .or_else(|| checked(&[8, 1], b"-", luhn));
+    if let Some(end) = weak.filter(|_| called()) {
+        return Some((end, 82));
+    }
     if let Some(end) =
         checked(&[3, 3, 4], b"  ", is_nhs).or_else(|| checked(&[3, 3, 3], b"  ", is_tfn))
     {
-        let called = word_before(bytes, first.start, 24, ID_WORDS);
-        return Some((end, if called { 82 } else { 67 }));
+        return Some((end, if called() { 82 } else { 67 }));
     }
     compact(bytes, *first)
 }
@@ -114,7 +123,7 @@ fn compact(bytes: &[u8], group: Group) -> Option<(usize, u8)> {
         return None;
     }
     let digits = part(bytes, group.start, group.end);
-    let called = || word_before(bytes, group.start, 24, ID_WORDS);
+    let called = || word_before(bytes, group.start, WORDS_WITHIN, ID_WORDS);
     let fits = match digits.len() {
         17 if at(bytes, group.end) | 0x20 == b'x' => {
             return (is_chinese(digits, 10) && !word_after(bytes, group.end + 1))
@@ -126,7 +135,8 @@ fn compact(bytes: &[u8], group: Group) -> Option<(usize, u8)> {
         11 => {
             is_turkish(digits)
                 || is_polish(digits)
-                || (is_cpf(digits) || is_german(digits)) && called()
+                || is_norwegian(digits)
+                || (is_cpf(digits) || is_german(digits) || is_belgian(digits)) && called()
         }
         // Milliseconds since 1970 begin like men born in the sixties.
         13 if matches!(digits.get(..2), Some(b"14" | b"15" | b"16" | b"17" | b"18")) => {
@@ -142,21 +152,26 @@ fn compact(bytes: &[u8], group: Group) -> Option<(usize, u8)> {
             (is_czech(digits)
                 || is_swedish(digits)
                 || is_danish(digits)
-                || is_nhs(digits)
+                || is_any_nhs(digits)
                 || is_bulgarian(digits))
                 && called()
         }
         9 => (is_ssn(digits) || is_bsn(digits) || luhn(digits) || is_tfn(digits)) && called(),
-        12 => is_aadhaar(digits) && called(),
+        12 => (is_aadhaar(digits) || is_japanese(digits)) && called(),
         _ => false,
     };
     fits.then_some((group.end, 81))
 }
 
+/// Bytes before a number in which a word says what it is: "my social security number is ".
+const WORDS_WITHIN: usize = 32;
+
 #[rustfmt::skip]
 const ID_WORDS: &[&str] = &[
     "ssn", "social", "bsn", "nhs", "tfn", "tax", "sin ", "sin:", "steuer", "id no", "national", "pesel", "cpf", "aadhaar",
     "aadhar", "personnummer", "rodné", "egn", "identity", "citizen", "kimlik", "insurance", "identif", "cpr", "idnr",
+    "cnp", "rijksregister", "insz", "niss", "my number", "mynumber", "マイナンバー", "個人番号", "주민등록", "주민번호", "rrn", "resident reg", "fødselsn",
+    "fodselsn", "fnr", "teudat", "zehut", "burgerservice", "henkilötunnus", "hetu", "身份证", "pps", "sozialvers",
 ];
 
 /// `dd.ddd.ddd-K`.
@@ -300,9 +315,9 @@ fn is_indian(word: &[u8]) -> bool {
 }
 
 fn is_irish(word: &[u8]) -> bool {
-    // `W` counts as nothing, `A` as one.
+    // `W`, `T` and `X` behind the check letter count as nothing, `A` as one.
     let value = |b: u8| {
-        if b == b'W' {
+        if matches!(b, b'W' | b'T' | b'X') {
             0
         } else {
             u64::from(b.wrapping_sub(b'A')) + 1
@@ -311,8 +326,11 @@ fn is_irish(word: &[u8]) -> bool {
     let second = word.get(8).map_or(0, |b| value(*b) * 9);
     let sum = (weighted(part(word, 0, 7), &[8, 7, 6, 5, 4, 3, 2]) + second) % 23;
     (shaped(word, b"9999999A")
-        || shaped(word, b"9999999AA") && matches!(word.get(8), Some(b'A'..=b'I' | b'W')))
-        && value(at(word, 7)) == if sum == 0 { 0 } else { sum }
+        || shaped(word, b"9999999AA")
+            && matches!(word.get(8), Some(b'A'..=b'I' | b'W' | b'T' | b'X')))
+        && matches!(at(word, 7), b'A'..=b'W')
+        && (sum == 0) == (at(word, 7) == b'W')
+        && (sum == 0 || u64::from(at(word, 7) - b'A') + 1 == sum)
 }
 
 fn is_mexican(word: &[u8]) -> bool {
@@ -429,8 +447,35 @@ mod tests {
             "31010419950701030X",
             "440305197612064411",
             "ZJUFV7525Y",
+            "29109504244",
+            "291095 04244",
+            "9554.69.673",
+            "870521 4264 08 3",
+            "0975013AX",
+            "2921209367571",
         ] {
             assert_eq!(found(text), [text]);
+        }
+    }
+
+    #[test]
+    fn a_word_says_what_a_check_digit_alone_does_not() {
+        for (text, id) in [
+            ("NHS number 291 506 1599", "291 506 1599"),
+            ("NHS No: 5956625465", "5956625465"),
+            ("マイナンバー 635969630929", "635969630929"),
+            ("My Number: 5144 2273 7948", "5144 2273 7948"),
+            ("주민등록번호 8702251768791", "8702251768791"),
+            ("my social security number is 383236405", "383236405"),
+            ("CNP 1530109319274", "1530109319274"),
+            ("teudat zehut 19348618-0", "19348618-0"),
+        ] {
+            assert_eq!(found(text), [id], "{text}");
+            assert_eq!(
+                found(&format!("order {id}")),
+                [""; 0],
+                "{id} without the word"
+            );
         }
     }
 
@@ -446,6 +491,10 @@ mod tests {
             "2S-B2O-786",
             "YN1HBQ4F4M",
             "1757657853331",
+            "29109504245",
+            "291095 04254",
+            "9554.69.674",
+            "0975013BX",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }

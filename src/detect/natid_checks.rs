@@ -174,12 +174,32 @@ pub(super) fn rut_check(mut body: u64) -> u64 {
     11 - sum % 11
 }
 
+/// Numbers that are given out in England, Wales and the Isle of Man.
 pub(super) fn is_nhs(d: &[u8]) -> bool {
+    matches!(at(d, 0), b'4' | b'6' | b'7') && is_any_nhs(d)
+}
+
+/// Of any range, those for tests and for Scotland included.
+pub(super) fn is_any_nhs(d: &[u8]) -> bool {
     let check = 11 - weighted(d, &[10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11;
-    d.len() == 10
-        && matches!(at(d, 0), b'4' | b'6' | b'7')
-        && check % 11 == digit(d, 9)
-        && check != 10
+    d.len() == 10 && check % 11 == digit(d, 9) && check != 10 && !uniform(d)
+}
+
+/// Two check digits, and a date; `D` numbers add 40 to the day.
+pub(super) fn is_norwegian(d: &[u8]) -> bool {
+    let first = weighted(d, &[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]);
+    let second = weighted(d, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]);
+    d.len() == 11
+        && month_day(two(d, 2) % 40, two(d, 0) % 40)
+        && first.is_multiple_of(11)
+        && second.is_multiple_of(11)
+}
+
+/// "My Number".
+pub(super) fn is_japanese(d: &[u8]) -> bool {
+    let rest = weighted(d, &[6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11;
+    let check = if rest <= 1 { 0 } else { 11 - rest };
+    d.len() == 12 && !uniform(d) && check == digit(d, 11)
 }
 
 pub(super) fn is_tfn(d: &[u8]) -> bool {
@@ -226,7 +246,7 @@ pub(super) fn is_romanian(d: &[u8]) -> bool {
         && matches!(at(d, 0), b'1'..=b'8')
         && month_day(two(d, 3), two(d, 5))
         && (1..=52).contains(&two(d, 7))
-        && sum % 11 % 10 == digit(d, 12)
+        && (if sum % 11 == 10 { 1 } else { sum % 11 }) == digit(d, 12)
 }
 
 pub(super) fn is_south_african(d: &[u8]) -> bool {

@@ -47,6 +47,7 @@ const BRANDS: &[&str] = &[
     "ray ban", "robin hood", "ronald mcdonald", "sherlock holmes", "stella artois", "stella mccartney", "steve madden", "ted baker", "thomas cook", "tom ford", "tom tailor", "tommy bahama", "tommy hilfiger",
     "tory burch", "van gogh", "vera wang", "victoria beckham", "victoria's secret", "walt disney", "warner bros", "yves rocher", "yves saint laurent", "bob marley", "ben jerry", "peter pan", "santa claus",
     "isabel marant", "jo malone", "bobbi brown", "kylie jenner", "laura ashley", "laura mercier", "monica vinader", "oscar wilde", "rosetta stone", "sara lee", "wendy's",
+    "oetker", "dr. oetker", "martens", "dr. martens", "ernst young", "martin luther", "rosa luxemburg", "jasmine rice", "agent smith",
 ];
 
 /// What may stand directly before a name in a sentence, lower case, with its blank.
@@ -58,6 +59,9 @@ const LEADS: &[&str] = &[
     "monsieur ", "señor ", "señora ", "sra. ", "sr. ", "signed by ", "written by ", "hello ", "hi ", "hola ", "caro ", "cara ",
     "liebe ", "lieber ", "my name's ", "i am called ", "name: ", "name:** ", "customer: ", "patient: ", "regards, ",
     "sincerely, ", "contact: ", "attn: ", "recipient: ", "invoice to ", "beneficiary: ", "welcome back, ", "welcome, ", "hey ",
+    "from ", "by ", "for ", "with ", "invited ", "signed: ", "author: ", "grüßen ", "grüssen ", "grüße ", "cordialement, ", "saludos, ",
+    "patient ", "von ", "für ", "par ", "por ", "pour ", "para ", "da ", "från ", "fra ", "door ", "van ", "user ", "customer ", "guest ",
+    "driver ", "agent ", "caller ", "client ", "kunde ", "kundin ", "saluti, ", "groeten, ", "hälsningar, ", "thanks, ", "cheers, ",
 ];
 
 /// What may stand directly behind a name at the start of a sentence.
@@ -65,6 +69,14 @@ const LEADS: &[&str] = &[
 const TAILS: &[&str] = &[
     " lives at ", "'s killers ", ", can i please ", " shouted at ", " spent a year ", " is so ", " signed up", " has joined",
     " logged in", " invited you", " wrote:", " commented",
+];
+
+/// Leads that nearly anything follows: they ask for a known given name and for a surname.
+#[rustfmt::skip]
+const WEAK: &[&str] = &[
+    "from", "by", "for", "with", "invited", "signed:", "author:", "grüßen", "grüssen", "grüße", "cordialement,", "saludos,", "patient",
+    "von", "für", "par", "por", "pour", "para", "da", "från", "fra", "door", "van", "user", "customer", "guest", "driver", "agent",
+    "caller", "client", "kunde", "kundin", "saluti,", "groeten,", "hälsningar,", "thanks,", "cheers,",
 ];
 
 /// Words that follow given names in brands, places, roles and titles.
@@ -198,10 +210,10 @@ fn led(text: &str, found: &mut Vec<Found>) {
                 .get(..at)
                 .and_then(|head| head.chars().next_back())
                 .is_none_or(|c| !c.is_alphanumeric());
-            let strict = STRICT.contains(lead);
-            if boundary && let Some(end) = name_at(text, skip_titles(text, start), strict) {
+            let start = skip_titles(text, start);
+            if boundary && let Some(end) = led_name(text, lead, start) {
                 found.push(Found {
-                    start: skip_titles(text, start),
+                    start,
                     end,
                     entity: Entity::Person,
                     rank: 34,
@@ -209,6 +221,24 @@ fn led(text: &str, found: &mut Vec<Found>) {
             }
         }
     }
+}
+
+/// The end of a name that stands at `start`, behind a lead.
+fn led_name(text: &str, lead: &str, start: usize) -> Option<usize> {
+    let end = name_at(text, start, STRICT.contains(&lead))?;
+    let name = text.get(start..end)?;
+    let mut rest = text.get(end..)?.chars();
+    // `from Taylor Swift Tour`: a title goes on where a sentence does not.
+    let title = rest.next() == Some(' ') && rest.next().is_some_and(char::is_uppercase);
+    let fits = !WEAK.contains(&lead) || is_whole_name(name) && !title;
+    (fits && !is_brand(name)).then_some(end)
+}
+
+fn is_brand(name: &str) -> bool {
+    BRANDS.iter().any(|b| {
+        name.get(..b.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(b))
+    })
 }
 
 fn skip_titles(text: &str, mut from: usize) -> usize {
@@ -287,7 +317,14 @@ fn is_korean_name(text: &str) -> bool {
 /// Whether the text is two to four words, one of the outer ones a known given name, none of them a
 /// word that brands and places use.
 fn is_whole_name(text: &str) -> bool {
-    is_name(text, false)
+    // `Cordialement, Anna Douglas` is no surname with a given name behind it.
+    let greets = |(head, _): (&str, &str)| {
+        let leads = WEAK.iter().filter_map(|lead| lead.strip_suffix(','));
+        leads
+            .into_iter()
+            .any(|lead| head.eq_ignore_ascii_case(lead))
+    };
+    !text.split_once(',').is_some_and(greets) && is_name(text, false)
 }
 
 fn is_name(text: &str, single: bool) -> bool {
@@ -348,10 +385,7 @@ fn is_name(text: &str, single: bool) -> bool {
     if upper && words.len() > 3 {
         return false;
     }
-    if BRANDS.iter().any(|b| {
-        text.get(..b.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(b))
-    }) {
+    if is_brand(text) {
         return false;
     }
     let last = words.last().copied().unwrap_or("");
@@ -415,6 +449,17 @@ mod tests {
             ("Dear Paweł Grześków:", "Paweł Grześków"),
             ("Marie Stern", "Marie Stern"),
             ("Olga Krylova lives at home", "Olga Krylova"),
+            ("Approved by Kevin Parker on Monday", "Kevin Parker"),
+            (
+                "Ticket from Ulrike Schmidt: printer broken",
+                "Ulrike Schmidt",
+            ),
+            (
+                "Mit freundlichen Grüßen Annika Pettersson",
+                "Annika Pettersson",
+            ),
+            ("Bestellung von Amy Jackson eingegangen", "Amy Jackson"),
+            ("Cordialement, Anna Douglas", "Anna Douglas"),
         ] {
             assert_eq!(found(text), [name], "{text}");
         }
@@ -436,6 +481,14 @@ mod tests {
             "Dear customer, thanks",
             "Mac OS X",
             "Hello World",
+            "Powered by Amber Alert",
+            "New from Calvin Klein",
+            "Order for Paris",
+            "Request from Mobile Safari",
+            "for Monday Morning",
+            "customer Taylor Swift Tour",
+            "sold by Dr. Oetker Pizza",
+            "by Google Chrome",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }
@@ -455,10 +508,9 @@ mod tests {
                 if !here || head.is_none_or(|h| h.ends_with(char::is_alphanumeric)) {
                     continue;
                 }
-                let strict = STRICT.contains(&lead.trim_end());
                 let blanks = super::super::bytes::skip(bytes, end, |b| b == b' ').min(end + 6);
                 let start = skip_titles(text, blanks);
-                if let Some(end) = name_at(text, start, strict) {
+                if let Some(end) = led_name(text, lead.trim_end(), start) {
                     out.push((start, end));
                 }
             }

@@ -28,7 +28,7 @@ const LONG_CODES: &[(u64, u64)] = &[
 #[rustfmt::skip]
 const PHONE_WORDS: &[&str] = &[
     "tel", "phone", "fax", "call", "mobil", "cell", "whatsapp", "handy", "sms", "dial", "tél", "fono", "móvil",
-    "movil", "rufnummer", "telefon", "contact me", "answering at", "reach", "kontakt", "numéro", "puh",
+    "movil", "rufnummer", "telefon", "contact me", "answering at", "contact number", "contact no", "reach", "kontakt", "numéro", "puh",
 ];
 
 /// Proposes a phone number that begins at group `k`.

@@ -14,6 +14,8 @@ const SECRET_NAMES: &[&str] = &[
     "apikey", "api-key", "access_key", "accesskey", "accountkey", "private_key", "privatekey", "client_secret",
     "clientsecret", "credential", "credentials", "contraseña", "senha", "sharedaccesskey", "sessionid", "phpsessid", "jsessionid",
     "session_id", "sid", "authkey", "auth_key", "x-api-key", "otp", "pin", "auth", "kennwort", "access_code",
+    "motdepasse", "mot_de_passe", "mot de passe", "wachtwoord", "hasło", "haslo", "lösenord", "losenord", "adgangskode", "passord",
+    "salasana", "contrasena", "heslo", "jelszó", "şifre", "пароль", "パスワード", "비밀번호", "密码", "密碼",
 ];
 
 /// What stands where a secret would, and is none.
@@ -45,6 +47,12 @@ pub(super) fn assignments(text: &str, found: &mut Vec<Found>) {
                 start -= 1;
             }
             start
+        };
+        // The one name of three words.
+        let phrase = b"mot de passe";
+        let name_start = match name_end.checked_sub(phrase.len()) {
+            Some(start) if part(bytes, start, name_end).eq_ignore_ascii_case(phrase) => start,
+            _ => name_start,
         };
         let name = part(bytes, name_start, name_end);
         i += 1;

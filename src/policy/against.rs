@@ -43,12 +43,23 @@ impl CompiledPolicy {
 
     fn removed(&self, rules: &[Placed<'_>], vendors: &[&Vendor], d: &mut Diagnostics) {
         let index = Index::new(&self.rules);
-        let (mut told, mut more) = (0, 0);
+        let mut found: BTreeMap<usize, Vec<(&str, Vec<String>)>> = BTreeMap::new();
         for vendor in vendors {
             for (at, names) in self.removed_from(vendor, &index) {
-                let Some(rule) = rules.get(at) else {
-                    continue;
-                };
+                found.entry(at).or_default().push((&vendor.title, names));
+            }
+        }
+        let (mut told, mut more) = (0, 0);
+        for (at, vendors) in found {
+            let Some(rule) = rules.get(at) else {
+                continue;
+            };
+            // A rule that does it to all of them is one mistake.
+            let each = match vendors.len() {
+                0..=FEW => vendors.len(),
+                _ => 1,
+            };
+            for (title, names) in vendors.iter().take(each) {
                 if told == MOST {
                     more += 1;
                     continue;
@@ -60,10 +71,13 @@ impl CompiledPolicy {
                 };
                 let shown: Vec<String> =
                     names.iter().take(NAMED).map(|n| format!("`{n}`")).collect();
+                let alike = match vendors.len() - each {
+                    0 => String::new(),
+                    n => format!("; and what {n} other vendors need"),
+                };
                 let message = format!(
-                    "\"{}\" removes what {} needs to accept an event: {}{others}",
+                    "\"{}\" removes what {title} needs to accept an event: {}{others}{alike}",
                     show(&rule.rule().name),
-                    vendor.title,
                     shown.join(", ")
                 );
                 d.push(
@@ -109,6 +123,8 @@ impl CompiledPolicy {
 }
 
 const REMOVES: &str = "removes-protocol";
+/// Vendors about which a rule is warned one by one.
+const FEW: usize = 3;
 
 /// A rule and how it was written.
 struct Placed<'p>((&'p Rule, &'p WrittenRule<'p>));

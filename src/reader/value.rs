@@ -197,7 +197,15 @@ impl<'d> Value<'d> {
 
     /// One of the words listed.
     pub fn choice<T: Copy>(&self, options: &[(&'static str, T)], d: &mut Diagnostics) -> Option<T> {
-        let text = self.str(d)?;
+        let before = d.items.len();
+        let Some(text) = self.str(d) else {
+            // Quotes alone would not mend it.
+            if let Some(item) = d.items.get_mut(before) {
+                let words = options.iter().map(|(word, _)| *word);
+                item.help = Some(did_you_mean("", words, "expected one of"));
+            }
+            return None;
+        };
         if let Some((_, value)) = options.iter().find(|(word, _)| *word == text.value) {
             return Some(*value);
         }

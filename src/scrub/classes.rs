@@ -1,8 +1,10 @@
 //! Classes of events: events for which the same conditions hold, whatever else tells them apart.
 //!
 //! A policy may have thousands of rules for events of certain names and only a few kinds of `when`.
-//! Both are worked out once per name and once per combination of facts; an event then costs two
-//! look-ups. Invariant: two events are of one class exactly when the same scoped rules hold for them.
+//! The names that rules spell out are part of the policy: what each of them brings along is worked
+//! out with the plan, and is there for all threads. Of other names it is worked out once per name, of
+//! facts once per combination; an event then costs two look-ups. Invariant: two events are of one
+//! class exactly when the same scoped rules hold for them.
 
 use std::collections::HashMap as Distinct;
 use std::sync::Arc;
@@ -33,6 +35,55 @@ pub(super) struct Scopes {
     events: Globs,
     /// Whose each glob in `events` is.
     event_rules: Vec<RuleId>,
+    /// By the names that stand in rules without a star: which of `sets`.
+    literal: HashMap<Box<str>, u32>,
+    /// The first is of names that no rule knows.
+    sets: Vec<Arc<Named>>,
+    set_at: HashMap<Box<[RuleId]>, u32>,
+}
+
+/// Where a selector of a rule ends that names an event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    pub(super) state: StateId,
+    pub(super) rule: RuleId,
+    /// Of rules that do the same; see [`super::alike`].
+    pub(super) alike: u16,
+}
+
+/// The rules that name an event.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    /// Ascending.
+    rules: SmallVec<[RuleId; 2]>,
+    /// Where their selectors end.
+    ends: SmallVec<[End; 2]>,
+    /// One of them has no selector: it concerns every path.
+    everywhere: bool,
+    /// None of them asks for anything but its place: what stands inside a text is judged as in any
+    /// other event.
+    simple: bool,
+}
+
+impl Named {
+    fn new(plan: &Plan, scopes: &Scopes, rules: &[RuleId]) -> Self {
+        let any = |rule: &RuleId| plan.rule(*rule).is_some_and(|r| r.categories.is_empty());
+        let always = |rule: &RuleId| scopes.of(*rule).is_some_and(|s| s.when == NO_WHEN);
+        let ends = rules.iter().flat_map(|rule| {
+            let states = plan.states_of(*rule).iter();
+            states.map(|state| End {
+                state: *state,
+                rule: *rule,
+                alike: plan.alike.number(*rule),
+            })
+        });
+        Self {
+            rules: rules.into(),
+            ends: ends.collect(),
+            everywhere: rules.iter().any(|rule| plan.states_of(*rule).is_empty()),
+            simple: rules.iter().all(|rule| any(rule) && always(rule)),
+        }
+    }
 }
 
 /// When a rule holds.
@@ -91,11 +142,31 @@ impl Scopes {
         self.of.get(id as usize).copied()
     }
 
-    fn named(&self, event: Option<&str>) -> Box<[RuleId]> {
-        let mut hits = SmallVec::new();
-        if let Some(event) = event {
-            self.events.matching(event, &mut hits);
+    /// Works out what the names bring along that rules spell out: to be called once the plan knows
+    /// where selectors end.
+    pub(super) fn with_names(mut self, plan: &Plan) -> Self {
+        self.sets.push(Arc::new(Named::new(plan, &self, &[])));
+        let mut names: Vec<(Box<[RuleId]>, Box<str>)> = Vec::new();
+        for name in self.events.literals() {
+            names.push((self.named(name), name.into()));
         }
+        names.sort_unstable();
+        for (rules, name) in names {
+            let known = self.set_at.get(&rules).copied();
+            let set = known.unwrap_or_else(|| {
+                let next = u32::try_from(self.sets.len()).unwrap_or(u32::MAX);
+                self.sets.push(Arc::new(Named::new(plan, &self, &rules)));
+                self.set_at.insert(rules, next);
+                next
+            });
+            self.literal.insert(name, set);
+        }
+        self
+    }
+
+    fn named(&self, event: &str) -> Box<[RuleId]> {
+        let mut hits = SmallVec::new();
+        self.events.matching(event, &mut hits);
         let rules = hits
             .iter()
             .filter_map(|at| self.event_rules.get(*at as usize));
@@ -114,20 +185,37 @@ pub(super) struct ClassMask {
     /// The class of events of no name that a rule knows, under the same conditions; itself where a
     /// rule for such events concerns every path.
     pub(super) unnamed: usize,
-    /// Where the selectors of the rules that name such events end.
-    pub(super) states: SmallVec<[StateId; 4]>,
-    /// The rules that name such events, ascending.
-    pub(super) named: Arc<[RuleId]>,
+    /// That class, where it is another.
+    base: Option<Arc<ClassMask>>,
+    named: Arc<Named>,
     /// For each of the plan's `when`s whether it holds.
     whens: Arc<[bool]>,
 }
 
 impl ClassMask {
+    /// Whether a selector of the rules that name such events ends there.
+    #[inline]
+    pub(super) fn ends_at(&self, state: StateId) -> bool {
+        self.named.ends.iter().any(|end| end.state == state)
+    }
+
+    /// The rules that name such events, ascending.
+    pub(super) fn named(&self) -> &[RuleId] {
+        &self.named.rules
+    }
+
+    /// Where the rules that name such events stand, when each holds for whatever stands there; and the
+    /// class of events without them.
+    pub(super) fn simple(&self) -> Option<(&[End], &Self)> {
+        let base = self.base.as_ref().filter(|_| self.named.simple)?;
+        Some((&self.named.ends, base))
+    }
+
     /// Whether a rule holds for events of the class.
     pub(super) fn allows(&self, plan: &Plan, id: RuleId) -> bool {
         plan.scopes.of(id).is_some_and(|scope| {
             let when = scope.when == NO_WHEN || self.holds(scope.when);
-            when && (!scope.events || self.named.binary_search(&id).is_ok())
+            when && (!scope.events || self.named.rules.binary_search(&id).is_ok())
         })
     }
 
@@ -136,103 +224,125 @@ impl ClassMask {
     }
 }
 
-/// Lists of which each is kept once.
-struct Interned<T> {
-    all: Vec<Arc<[T]>>,
-    at: HashMap<Arc<[T]>, u32>,
-}
-
-impl<T> Default for Interned<T> {
-    fn default() -> Self {
-        Self {
-            all: Vec::new(),
-            at: HashMap::new(),
-        }
-    }
-}
-
-impl<T: Eq + std::hash::Hash> Interned<T> {
-    fn put(&mut self, list: Box<[T]>) -> u32 {
-        if let Some(at) = self.at.get(&*list) {
-            return *at;
-        }
-        let list: Arc<[T]> = list.into();
-        let at = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        self.all.push(Arc::clone(&list));
-        self.at.insert(list, at);
-        at
-    }
-
-    fn get(&self, at: u32) -> Arc<[T]> {
-        self.all
-            .get(at as usize)
-            .map_or_else(|| [].into(), Arc::clone)
-    }
-}
-
 /// The classes of events seen by one plan in one thread.
 #[derive(Default)]
 pub(super) struct Classes {
     list: Vec<Arc<ClassMask>>,
-    at: HashMap<(u32, u32), usize>,
+    /// By facts, then by set: the class and one, in no more room than the plan has sets.
+    at: Vec<Vec<u32>>,
+    /// The same for sets behind those of the plan.
+    at_more: HashMap<(u32, u32), usize>,
+    /// Names that no rule spells out.
     names: HashMap<Box<str>, u32>,
     facts: HashMap<FactsKey, u32>,
-    named: Interned<RuleId>,
-    whens: Interned<bool>,
+    /// Sets behind those of the plan.
+    sets: Vec<Arc<Named>>,
+    set_at: HashMap<Box<[RuleId]>, u32>,
+    whens: Vec<Arc<[bool]>>,
+    when_at: HashMap<Arc<[bool]>, u32>,
 }
+
+/// Combinations of facts for which classes are looked up by the set's number.
+const MAX_WIDE: usize = 16;
+/// In [`Scopes::sets`].
+const NOBODY: u32 = 0;
 
 impl Classes {
     /// Whether so many classes were met that it is time to start afresh.
     pub(super) fn full(&self) -> bool {
-        self.list.len() > MAX_CLASSES
+        self.list.len() > MAX_CLASSES || self.sets.len() > MAX_CLASSES
     }
 
     /// The class of an event by its name and what is known of it.
     pub(super) fn of(&mut self, plan: &Plan, event: Option<&str>, facts: &Facts) -> usize {
         let key = (self.of_name(plan, event), self.of_facts(plan, facts));
-        if let Some(class) = self.at.get(&key) {
-            return *class;
+        if let Some(class) = self.known(key) {
+            return class;
         }
-        let nobody = (self.named.put([].into()), key.1);
-        let unnamed = if key == nobody {
+        let unnamed = if key.0 == NOBODY {
             self.list.len()
         } else {
-            self.of_sets(plan, nobody, None)
+            self.of_sets(plan, (NOBODY, key.1), None)
         };
         self.of_sets(plan, key, Some(unnamed))
     }
 
     fn of_sets(&mut self, plan: &Plan, key: (u32, u32), unnamed: Option<usize>) -> usize {
-        if let Some(class) = self.at.get(&key) {
-            return *class;
+        if let Some(class) = self.known(key) {
+            return class;
         }
         let id = self.list.len();
-        let named = self.named.get(key.0);
-        let states = named.iter().map(|rule| plan.states_of(*rule));
-        // A rule without selectors concerns every path.
-        let everywhere = states.clone().any(|states| states.is_empty());
+        let (named, whens) = (self.set(plan, key.0), self.whens.get(key.1 as usize));
+        let unnamed = unnamed.filter(|_| !named.everywhere).unwrap_or(id);
         self.list.push(Arc::new(ClassMask {
             id,
-            unnamed: unnamed.filter(|_| !everywhere).unwrap_or(id),
-            states: states.flatten().copied().collect(),
+            unnamed,
+            base: self.list.get(unnamed).map(Arc::clone),
             named,
-            whens: self.whens.get(key.1),
+            whens: whens.map_or_else(|| [].into(), Arc::clone),
         }));
-        self.at.insert(key, id);
+        self.learn(plan, key, id);
         id
     }
 
+    fn known(&self, key: (u32, u32)) -> Option<usize> {
+        let sets = self.at.get(key.1 as usize).map_or(&[][..], |sets| sets);
+        match sets.get(key.0 as usize) {
+            Some(class) => (*class as usize).checked_sub(1),
+            None => self.at_more.get(&key).copied(),
+        }
+    }
+
+    fn learn(&mut self, plan: &Plan, key: (u32, u32), class: usize) {
+        let (set, facts) = (key.0 as usize, key.1 as usize);
+        let next = u32::try_from(class + 1);
+        // Facts are dense: a combination more is the next in the list.
+        if set < plan.scopes.sets.len() && facts <= self.at.len() && facts < MAX_WIDE {
+            if facts == self.at.len() {
+                self.at.push(vec![0; plan.scopes.sets.len()]);
+            }
+            let sets = self.at.get_mut(facts);
+            if let Some((slot, next)) = sets.and_then(|s| s.get_mut(set)).zip(next.ok()) {
+                *slot = next;
+                return;
+            }
+        }
+        self.at_more.insert(key, class);
+    }
+
+    /// The plan's sets come first, then this thread's.
+    fn set(&self, plan: &Plan, at: u32) -> Arc<Named> {
+        let at = at as usize;
+        let own = || self.sets.get(at.checked_sub(plan.scopes.sets.len())?);
+        let set = plan.scopes.sets.get(at).or_else(own);
+        set.map(Arc::clone).unwrap_or_default()
+    }
+
     fn of_name(&mut self, plan: &Plan, event: Option<&str>) -> u32 {
-        let event = event.filter(|_| !plan.scopes.events.is_empty());
-        if let Some(known) = event.and_then(|name| self.names.get(name)) {
+        let Some(event) = event.filter(|_| !plan.scopes.events.is_empty()) else {
+            return NOBODY;
+        };
+        let known = plan.scopes.literal.get(event);
+        if let Some(known) = known.or_else(|| self.names.get(event)) {
             return *known;
         }
-        let set = self.named.put(plan.scopes.named(event));
-        let room = self.names.len() < MAX_NAMES;
-        if let Some(name) = event.filter(|name| room && name.len() <= LONGEST_NAME) {
-            self.names.insert(name.into(), set);
+        let set = self.put(plan, plan.scopes.named(event));
+        if self.names.len() < MAX_NAMES && event.len() <= LONGEST_NAME {
+            self.names.insert(event.into(), set);
         }
         set
+    }
+
+    fn put(&mut self, plan: &Plan, rules: Box<[RuleId]>) -> u32 {
+        let known = plan.scopes.set_at.get(&rules);
+        if let Some(at) = known.or_else(|| self.set_at.get(&rules)) {
+            return *at;
+        }
+        let at = u32::try_from(plan.scopes.sets.len() + self.sets.len()).unwrap_or(NOBODY);
+        self.sets
+            .push(Arc::new(Named::new(plan, &plan.scopes, &rules)));
+        self.set_at.insert(rules, at);
+        at
     }
 
     fn of_facts(&mut self, plan: &Plan, facts: &Facts) -> u32 {
@@ -241,9 +351,13 @@ impl Classes {
             return *known;
         }
         let whens = plan.scopes.whens.iter();
-        let set = self
-            .whens
-            .put(whens.map(|when| holds(when, plan, facts)).collect());
+        let answers: Arc<[bool]> = whens.map(|when| holds(when, plan, facts)).collect();
+        let next = u32::try_from(self.whens.len()).unwrap_or(u32::MAX);
+        let whens = &mut self.whens;
+        let set = *self.when_at.entry(answers).or_insert_with_key(|answers| {
+            whens.push(Arc::clone(answers));
+            next
+        });
         if self.facts.len() < MAX_NAMES {
             self.facts.insert(key, set);
         }

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use super::alike::{LONE, shared_class};
 use super::classes::ClassMask;
 use super::paths::{NONE, NodeId, Paths, ROOT, Source};
 use super::plan::{NO_RULE, Plan, RuleId};
@@ -38,19 +39,55 @@ impl Paths {
         if own { mask.id } else { mask.unnamed }
     }
 
+    /// The class by which it is remembered what becomes of values at a path: shared by events whose
+    /// rules do the same there.
+    #[inline]
+    pub(super) fn value_class(&self, id: NodeId, mask: &ClassMask, counted: bool) -> usize {
+        let class = self.class_at(id, mask);
+        if class == mask.unnamed || counted {
+            return class;
+        }
+        match self.simple_rule(id, mask) {
+            Some((_, alike)) => shared_class(mask.unnamed, alike).unwrap_or(class),
+            None => class,
+        }
+    }
+
+    /// The rule for a leaf in an event of a class whose own rules hold for whatever stands at their
+    /// places: the first of them, or that of events of no name; and the number of those that are like
+    /// it. `None`: not known yet, or a rule for a container above has a say.
+    #[inline]
+    fn simple_rule(&self, id: NodeId, mask: &ClassMask) -> Option<(RuleId, u16)> {
+        let (ends, base) = mask.simple()?;
+        let node = self.get(id);
+        let mut best = (known(&node.leaf_rules, base.id)?, LONE);
+        for end in ends.iter().filter(|end| node.named.contains(&end.state)) {
+            if !node.active.contains(&end.state) {
+                return None;
+            }
+            best = best.min((end.rule, end.alike));
+        }
+        Some(best)
+    }
+
     fn concerns(&self, id: NodeId, mask: &ClassMask) -> bool {
         let named = &self.get(id).named;
-        named.iter().any(|state| mask.states.contains(state))
+        named.iter().any(|state| mask.ends_at(*state))
     }
 
     /// The rule for a leaf at a node whose category comes from its path.
     #[inline]
     pub(super) fn leaf_rule(&mut self, plan: &Plan, id: NodeId, mask: &ClassMask) -> RuleId {
         let class = self.class_at(id, mask);
-        if let Some(rule) = self.get(id).leaf_rules.get(class)
-            && *rule != UNKNOWN
-        {
-            return *rule;
+        if let Some(rule) = known(&self.get(id).leaf_rules, class) {
+            return rule;
+        }
+        if let Some((_, base)) = mask.simple() {
+            // What holds without the event's own rules is known from then on.
+            self.leaf_rule(plan, id, base);
+            if let Some((rule, _)) = self.simple_rule(id, mask) {
+                return rule;
+            }
         }
         let rule = self.rule_for(plan, id, self.get(id).category, mask);
         self.slots += remember(&mut self.get_mut(id).leaf_rules, class, rule);
@@ -83,10 +120,8 @@ impl Paths {
     /// The rule for a container at a node, or of one above it.
     pub(super) fn container_rule(&mut self, plan: &Plan, id: NodeId, mask: &ClassMask) -> RuleId {
         let class = self.class_at(id, mask);
-        if let Some(rule) = self.get(id).container_rules.get(class)
-            && *rule != UNKNOWN
-        {
-            return *rule;
+        if let Some(rule) = known(&self.get(id).container_rules, class) {
+            return rule;
         }
         let node = self.get(id);
         let own = if node.parent == NONE {
@@ -161,6 +196,10 @@ impl Paths {
             rule
         }
     }
+}
+
+fn known(rules: &[RuleId], class: usize) -> Option<RuleId> {
+    rules.get(class).copied().filter(|rule| *rule != UNKNOWN)
 }
 
 /// Answers how many slots were added.

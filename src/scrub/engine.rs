@@ -105,7 +105,7 @@ impl Judge<'_, '_> {
     /// The class by which what is known of a path is remembered.
     #[inline]
     pub(super) fn class_at(&self, path: NodeId) -> usize {
-        self.paths.class_at(path, &self.mask)
+        self.paths.value_class(path, &self.mask, self.tally.on)
     }
 
     /// Judges from here on in a class.

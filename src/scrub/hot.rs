@@ -6,15 +6,22 @@
 
 use wide::u8x16;
 
+use super::classes::ClassMask;
 use super::paths::NodeId;
 use super::tally::Done;
+use crate::selector::StateId;
 
 /// Longest key that is kept here.
 pub(super) const KEY: usize = 32;
 /// A key that is longer, or none.
-const LONG: u8 = u8::MAX;
+const LONG: u8 = 0x7f;
+/// The bit beside a key's length: the catalog adds members there.
+const ADDS: u8 = 0x80;
 
-/// No class has that number.
+/// No state, and several or one that is numbered higher.
+const NOWHERE: u16 = u16::MAX;
+const MANY: u16 = NOWHERE - 1;
+/// No class has this number.
 const NO_CLASS: u32 = u32::MAX;
 
 /// What becomes of scalars at a path.
@@ -38,22 +45,31 @@ pub(super) struct Hot {
     pub(super) first: NodeId,
     pub(super) item: NodeId,
     pub(super) after: NodeId,
+    /// The key's length, or [`LONG`]; and [`ADDS`].
     len: u8,
-    /// Whether the catalog adds members there.
-    pub(super) adds: bool,
     settled: Settled,
     /// The decision behind a verdict that needs no look at the value.
     pub(super) done: Done,
     /// The class of events that the verdict is for.
     class: u32,
+    /// Where rules that name events stand, here or above: at this state; [`NOWHERE`], [`MANY`].
+    named: u16,
     /// The class of events in which a container is entered, and nothing else is to be done.
     enters: u32,
     key: [u8; KEY],
 }
 
+const _: () = assert!(size_of::<Hot>() == 64, "one cache line");
+
 impl Hot {
     /// Of a new node.
-    pub(super) fn new(parent: NodeId, key: &str, item: bool, adds: bool) -> Self {
+    pub(super) fn new(
+        parent: NodeId,
+        key: &str,
+        item: bool,
+        named: &[StateId],
+        adds: bool,
+    ) -> Self {
         let mut inline = [0; KEY];
         let len = match inline.get_mut(..key.len()) {
             Some(slot) if !item => {
@@ -67,11 +83,15 @@ impl Hot {
             first: NodeId::MAX,
             item: NodeId::MAX,
             after: NodeId::MAX,
-            len,
-            adds,
+            len: if adds { len | ADDS } else { len },
             settled: Settled::No,
             done: 0,
             class: NO_CLASS,
+            named: match named {
+                [] => NOWHERE,
+                [only] => u16::try_from(*only).unwrap_or(MANY).min(MANY),
+                _ => MANY,
+            },
             enters: NO_CLASS,
             key: inline,
         }
@@ -80,7 +100,7 @@ impl Hot {
     /// Whether this is the child of `parent` whose key is the first `len` bytes of `window`.
     #[inline]
     pub(super) fn is(&self, parent: NodeId, window: &[u8; KEY], len: usize) -> bool {
-        if self.parent != parent || usize::from(self.len) != len {
+        if self.parent != parent || usize::from(self.len & !ADDS) != len {
             return false;
         }
         let half = |bytes: &[u8; KEY], upper: bool| {
@@ -98,6 +118,12 @@ impl Hot {
         same | (u64::MAX << len) == u64::MAX
     }
 
+    /// Whether the catalog adds members there.
+    #[inline]
+    pub(super) fn adds(&self) -> bool {
+        self.len & ADDS != 0
+    }
+
     /// The verdict for a class of events.
     #[inline]
     pub(super) fn settled(&self, class: usize) -> Settled {
@@ -106,6 +132,14 @@ impl Hot {
         } else {
             Settled::No
         }
+    }
+
+    /// Whether it is plain that no rule that names events of the class has a say here.
+    #[inline]
+    pub(super) fn is_aside(&self, mask: &ClassMask) -> bool {
+        mask.unnamed != mask.id
+            && (self.named == NOWHERE
+                || (self.named != MANY && !mask.ends_at(StateId::from(self.named))))
     }
 
     /// Whether a verdict was worked out for the class.
@@ -144,20 +178,20 @@ mod tests {
     fn keys_are_compared_whole() {
         let mut window = [b'"'; KEY];
         window[..6].copy_from_slice(b"$email");
-        let hot = Hot::new(7, "$email", false, false);
+        let hot = Hot::new(7, "$email", false, &[], false);
         assert!(hot.is(7, &window, 6));
         assert!(!hot.is(8, &window, 6), "another parent");
         assert!(!hot.is(7, &window, 5), "another length");
         window[5] = b'k';
         assert!(!hot.is(7, &window, 6), "another key");
         let long = "k".repeat(KEY);
-        assert!(Hot::new(7, &long, false, false).is(7, &[b'k'; KEY], KEY));
+        assert!(Hot::new(7, &long, false, &[], false).is(7, &[b'k'; KEY], KEY));
         assert!(
-            !Hot::new(7, "", true, false).is(7, &window, 0),
+            !Hot::new(7, "", true, &[], false).is(7, &window, 0),
             "an element has no key"
         );
-        assert!(Hot::new(7, "", false, false).is(7, &window, 0));
+        assert!(Hot::new(7, "", false, &[], false).is(7, &window, 0));
         let longer = "k".repeat(KEY + 1);
-        assert!(!Hot::new(7, &longer, false, false).is(7, &[b'k'; KEY], KEY));
+        assert!(!Hot::new(7, &longer, false, &[], false).is(7, &[b'k'; KEY], KEY));
     }
 }

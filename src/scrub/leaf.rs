@@ -3,7 +3,7 @@
 use super::Refusal;
 use super::engine::{Found, Judge};
 use super::fate::{Leaf, Stop, Text};
-use super::hot::{Hot, Settled};
+use super::hot::Settled;
 use super::memo::{self, Known};
 use super::paths::{KeyOut, NodeId, Paths, Source};
 use super::plan::{NO_RULE, RuleId};
@@ -324,9 +324,11 @@ impl Judge<'_, '_> {
         // Where a document's texts are judged by what else stands in it, no path alone decides.
         let quotes = self.plan.vendor.quotes;
         let class = self.class_at(path);
-        // What an event of one name leaves aside is still what most events need.
-        let knows = |hot: &Hot| hot.knows(class) || hot.knows(self.mask.unnamed);
-        if quotes || self.paths.hot(path).is_none_or(knows) {
+        let own = |own: (usize, _, _)| own.0 == class;
+        if quotes
+            || self.paths.hot(path).is_none_or(|hot| hot.knows(class))
+            || self.paths.get(path).own.is_some_and(own)
+        {
             return;
         }
         let rule = self.paths.leaf_rule(self.plan, path, &self.mask);
@@ -364,14 +366,18 @@ impl Judge<'_, '_> {
             Settled::Drop => self.decision_of_path(path, rule, &Action::Drop),
             Settled::Keep | Settled::Look => self.decision_of_path(path, rule, &KEEP),
         };
-        if let Some(hot) = self.paths.hot_mut(path) {
+        // What an event of one name needs stands aside of what most events need.
+        if class != self.mask.unnamed {
+            self.paths.get_mut(path).own = Some((class, settled, done));
+        } else if let Some(hot) = self.paths.hot_mut(path) {
             hot.settle(class, settled, done);
         }
     }
 
     /// Notes that containers at a path are entered, and nothing else is done about them.
     pub(super) fn settle_container(&mut self, path: NodeId) {
-        let class = self.class_at(path);
+        // Only values are alike where rules are.
+        let class = self.paths.class_at(path, &self.mask);
         let node = self.paths.get(path);
         let plain =
             Paths::lasts(path) && node.set.is_none() && matches!(node.key_out, KeyOut::Same);

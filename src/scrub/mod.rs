@@ -4,6 +4,7 @@
 //! private fields and no other constructor, so delivery cannot be handed anything that was not
 //! judged. Errors hold no input.
 
+mod alike;
 mod beside;
 mod carry;
 mod classes;

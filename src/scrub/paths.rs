@@ -12,8 +12,9 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::decide::Answers;
-use super::hot::Hot;
+use super::hot::{Hot, Settled};
 use super::plan::{Plan, RuleId, Watch};
+use super::tally::Done;
 use crate::category::DataCategory;
 use crate::detect::{self, Wanted};
 use crate::selector::{Active, Segment, StateId};
@@ -100,6 +101,9 @@ pub(super) struct PathNode {
     pub(super) key_out: KeyOut,
     /// What is looked for in strings that are kept here, for a class of events.
     pub(super) wanted: Option<(usize, Wanted)>,
+    /// The verdict for events with a rule of their own here, beside that of [`Hot`] for all others:
+    /// the class, and the decision behind it.
+    pub(super) own: Option<(usize, Settled, Done)>,
 }
 
 /// How a key leaves.
@@ -163,7 +167,7 @@ impl Paths {
         };
         root.adds = adds_at(plan, &root.active);
         self.hot
-            .push(Hot::new(NONE, "", true, !root.adds.is_empty()));
+            .push(Hot::new(NONE, "", true, &[], !root.adds.is_empty()));
         self.nodes.push(root);
     }
 
@@ -274,8 +278,13 @@ impl Paths {
     fn add(&mut self, plan: &Plan, parent: NodeId, key: &str, item: bool, hash: u64) -> NodeId {
         let node = self.learn(plan, parent, key, item);
         let id = NodeId::try_from(self.nodes.len()).unwrap_or(ROOT);
-        self.hot
-            .push(Hot::new(parent, key, item, !node.adds.is_empty()));
+        self.hot.push(Hot::new(
+            parent,
+            key,
+            item,
+            &node.named,
+            !node.adds.is_empty(),
+        ));
         self.nodes.push(node);
         if self.nodes.len() <= MAX_NODES && key.len() <= MAX_KEY {
             let hasher = &self.hasher;
@@ -438,6 +447,7 @@ impl PathNode {
             container_rules: SmallVec::new(),
             key_out: KeyOut::Unjudged,
             wanted: None,
+            own: None,
         }
     }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
+use super::alike::Alike;
 use super::classes::Scopes;
 use super::ruling::Ruling;
 use crate::action::Action;
@@ -78,6 +79,8 @@ pub(super) struct Plan {
     pub(super) open: Ruling,
     /// Rules that hold for some events only.
     pub(super) scopes: Scopes,
+    /// Those of them that do the same.
+    pub(super) alike: Alike,
     /// Where the selectors of rules that name events end.
     states: HashMap<RuleId, Vec<StateId>>,
     /// Whether any rule names events.
@@ -248,6 +251,7 @@ impl Plan {
             kinds: Vec::new(),
             open: Ruling::default(),
             scopes: Scopes::new(policy.rules.len(), &here),
+            alike: Alike::new(&here),
             states: HashMap::new(),
             by_event: here.iter().any(|(_, rule)| !rule.events.is_empty()),
             by_endpoint: here.iter().any(|(_, rule)| named(rule)),
@@ -260,6 +264,8 @@ impl Plan {
         };
         plan.ask(&here);
         plan.index(place, &here);
+        let scopes = std::mem::take(&mut plan.scopes);
+        plan.scopes = scopes.with_names(&plan);
         Some(plan)
     }
 

@@ -88,7 +88,7 @@ impl Ruling {
 
     /// Whether so many would be asked that an answer is worth remembering.
     pub(super) fn is_long(&self, mask: &ClassMask) -> bool {
-        self.always.len() + self.by_when.len() + self.by_event.len().min(mask.named.len()) > LONG
+        self.always.len() + self.by_when.len() + self.by_event.len().min(mask.named().len()) > LONG
     }
 
     /// The first rule that holds for a leaf of this category.
@@ -113,8 +113,8 @@ impl Ruling {
             best = found.unwrap_or(best);
         };
         ask(&self.by_when, &|_| true);
-        if mask.named.len() < self.by_event.len() {
-            ask(&mask.named, &|id| self.by_event.binary_search(id).is_ok());
+        if mask.named().len() < self.by_event.len() {
+            ask(mask.named(), &|id| self.by_event.binary_search(id).is_ok());
         } else {
             ask(&self.by_event, &|_| true);
         }

@@ -5,8 +5,9 @@
 
 use super::engine::Judge;
 use super::fate::Leaf;
-use super::hot::{KEY, Settled};
+use super::hot::{Hot, KEY, Settled};
 use super::paths::NodeId;
+use super::tally::Done;
 use super::unfold::hex_may_unfold;
 use super::walk::{Frame, Place, next_start};
 use crate::detect;
@@ -54,17 +55,15 @@ impl Judge<'_, '_> {
             };
             if matches!(node.kind, Kind::Object | Kind::Array) {
                 // An object around events may share its path with an event.
-                let enters =
-                    frame.roots == 0 && (hot.enters(self.class) || hot.enters(self.class_at(path)));
+                let enters = frame.roots == 0
+                    && (hot.enters(self.class)
+                        || hot.enters(self.paths.class_at(path, &self.mask)));
                 return match enters {
                     true => enter(frame, path, key, node),
                     false => Rest::Member,
                 };
             }
-            let (mut settled, done) = (hot.settled(self.class), hot.done);
-            if settled == Settled::No {
-                settled = hot.settled(self.class_at(path));
-            }
+            let (settled, done) = self.verdict(path, hot);
             let raw = bytes.get(node.range()).unwrap_or(&[]);
             let (leaf, done) = match (settled, node.kind) {
                 (Settled::No, _) | (_, Kind::Object | Kind::Array | Kind::Key) => {
@@ -109,6 +108,30 @@ impl Judge<'_, '_> {
             }
         }
         Rest::Nothing
+    }
+}
+
+impl Judge<'_, '_> {
+    /// The verdict of a path for the event at hand, and the decision behind it.
+    #[inline]
+    fn verdict(&self, path: NodeId, hot: &Hot) -> (Settled, Done) {
+        let settled = hot.settled(self.class);
+        if settled != Settled::No || self.mask.unnamed == self.class {
+            (settled, hot.done)
+        } else if hot.is_aside(&self.mask) {
+            (hot.settled(self.mask.unnamed), hot.done)
+        } else {
+            self.settled_for(path, hot)
+        }
+    }
+
+    /// The verdict for an event that may have a rule of its own at a path.
+    fn settled_for(&self, path: NodeId, hot: &Hot) -> (Settled, Done) {
+        let class = self.class_at(path);
+        match self.paths.get(path).own {
+            Some((own, settled, done)) if own == class => (settled, done),
+            _ => (hot.settled(class), hot.done),
+        }
     }
 }
 

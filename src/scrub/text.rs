@@ -200,13 +200,15 @@ impl Judge<'_, '_> {
         if all || *self.action(found) != Action::Keep {
             return Wanted::ALL;
         }
-        let (path, class) = (found.path, self.class_at(found.path));
+        let path = found.path;
+        let rule = self.paths.leaf_rule(self.plan, path, &self.mask);
+        // Who counts asks for no less and no more.
+        let class = self.paths.value_class(path, &self.mask, false);
         if let Some((known, wanted)) = self.paths.get(path).wanted
             && known == class
         {
             return wanted;
         }
-        let rule = self.paths.leaf_rule(self.plan, path, &self.mask);
         let wanted = Wanted::of(|entity| {
             entity.category().is_some_and(|category| {
                 *self.span_action(path, category) != Action::Keep

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::engine::{Judge, Level};
 use super::fate::{Fate, Leaf, Stop};
+use super::hot::Hot;
 use super::paths::{NodeId, ROOT};
 use super::plan::NO_RULE;
 use super::settled::Rest;
@@ -417,7 +418,7 @@ impl Judge<'_, '_> {
         };
         let end = frame.end as usize;
         let close = end.saturating_sub(1);
-        let adds = self.paths.hot(frame.path).is_none_or(|hot| hot.adds);
+        let adds = self.paths.hot(frame.path).is_none_or(Hot::adds);
         let adds = adds.then(|| self.paths.get(frame.path).adds.clone());
         for set in adds.into_iter().flatten() {
             if !frame.object || frame.met.contains(&set) {

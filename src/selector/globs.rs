@@ -54,6 +54,11 @@ impl Globs {
         self.exact.is_empty() && self.starred.is_empty()
     }
 
+    /// Those without a star, in no order, each once.
+    pub fn literals(&self) -> impl Iterator<Item = &str> {
+        self.exact.keys().map(|name| &**name)
+    }
+
     fn index(&mut self) {
         let everyone = 0..u32::try_from(self.starred.len()).unwrap_or(u32::MAX);
         if self.starred.len() <= FEW {
