@@ -191,6 +191,7 @@ fn a_route_with_projects_serves_nobody_else() {
             upstream: Some(url.clone()),
             projects: vec!["ours".into()],
             body: None,
+            headers: Vec::new(),
         }];
         let (_, text) = tamis::policy::builtin("default").unwrap();
         let (policy, _) = tamis::policy::CompiledPolicy::load("default.toml", text).unwrap();

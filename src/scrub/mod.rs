@@ -27,6 +27,7 @@ mod lines;
 mod memo;
 mod multipart;
 mod nested;
+mod objects;
 mod packed;
 mod pairs;
 mod paths;

@@ -7,11 +7,11 @@
 
 use super::engine::{Found, Judge, Level, MAX_FOLDS};
 use super::fate::{Fate, Stop, Text};
+use super::objects::objects;
 use super::unfold::{
     MIN_BASE64, MIN_RUN, Opened, Unpacked, base64_runs, base64_text, decode_percent, has_percent,
     hex_runs, hex_text, is_base64, is_form, is_percent_text, legible, looks_like_query,
-    may_be_legible, mixes_cases, objects, opens_joined, opens_reversed, pack_base64, run_starts,
-    to_hex,
+    may_be_legible, mixes_cases, opens_joined, opens_reversed, pack_base64, run_starts, to_hex,
 };
 use crate::action::Action;
 use crate::codec::base64::Flavour;
