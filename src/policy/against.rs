@@ -247,41 +247,81 @@ fn unknown_endpoints(rule: &WrittenRule<'_>, vendors: &[&Vendor], d: &mut Diagno
     }
 }
 
-/// Fields whose first word no catalog knows, where it looks like a slip: `propertes.plan`.
+/// Fields that look like a slip: their first word is in no catalog (`propertes.plan`), or the second
+/// is one letter away from one that is (`properties.$emial`).
 fn unknown_fields(rules: &[WrittenRule<'_>], vendors: &[&Vendor], d: &mut Diagnostics) {
-    let first = |field: &Field| match field.selector.steps().first() {
-        Some(Step::Key(key)) => Some(key.clone()),
-        Some(Step::Glob(_) | Step::Any | Step::Deep | Step::Item) | None => None,
-    };
-    let mut known: BTreeSet<Box<str>> = BTreeSet::new();
-    for vendor in vendors {
-        known.extend(vendor.fields.iter().filter_map(first));
-        for endpoint in &vendor.endpoints {
-            known.extend(endpoint.fields.iter().filter_map(first));
-            let roots = endpoint.events.iter().filter_map(|root| root.keys.first());
-            known.extend(roots.cloned());
-        }
-    }
-    known.extend(["$query", "$header", "$form", "$path", "$client"].map(Into::into));
-    let mut told: BTreeSet<Box<str>> = BTreeSet::new();
+    let known = known_words(vendors);
+    let mut told: BTreeSet<String> = BTreeSet::new();
     for word in rules.iter().flat_map(|rule| words(&rule.field)) {
         let Ok(selector) = Selector::parse(word.value) else {
             continue;
         };
-        let [Step::Key(first), _, ..] = selector.steps() else {
+        let [Step::Key(first), rest @ ..] = selector.steps() else {
             continue;
         };
-        if known.contains(first) || !told.insert(first.clone()) {
-            continue;
-        }
-        if let Some(near) = nearest(first, known.iter().map(|k| &**k)) {
-            let message = format!("no vendor has a field below `{}`", show(first));
+        let found = match (known.get(first), rest) {
+            (_, []) => None,
+            (None, _) => nearest(first, known.keys().map(|k| &**k)).map(|near| {
+                let message = format!("no vendor has a field below `{}`", show(first));
+                (message, near.to_owned())
+            }),
+            (Some(below), [Step::Key(second), ..]) => slip_of(second, below).map(|near| {
+                let message = format!("no vendor has a field `{}.{}`", show(first), show(second));
+                (message, format!("{first}.{near}"))
+            }),
+            (Some(_), _) => None,
+        };
+        if let Some((message, near)) = found
+            && told.insert(message.clone())
+        {
             d.push(
                 Diagnostic::warning("unknown-field", message, word.span.clone())
                     .help(format!("did you mean `{near}`?")),
             );
         }
     }
+}
+
+/// The first words of the catalogs' fields, each with those that stand right below it.
+fn known_words(vendors: &[&Vendor]) -> BTreeMap<Box<str>, BTreeSet<Box<str>>> {
+    let mut known: BTreeMap<Box<str>, BTreeSet<Box<str>>> = BTreeMap::new();
+    for vendor in vendors {
+        let of_endpoints = vendor.endpoints.iter().flat_map(|e| &e.fields);
+        for field in vendor.fields.iter().chain(of_endpoints) {
+            let [Step::Key(first), rest @ ..] = field.selector.steps() else {
+                continue;
+            };
+            let below = known.entry(first.clone()).or_default();
+            if let [Step::Key(second), ..] = rest {
+                below.insert(second.clone());
+            }
+        }
+        for endpoint in &vendor.endpoints {
+            let roots = endpoint.events.iter().filter_map(|root| root.keys.first());
+            for root in roots {
+                known.entry(root.clone()).or_default();
+            }
+        }
+    }
+    for root in ["$query", "$header", "$form", "$path", "$client"] {
+        known.entry(root.into()).or_default();
+    }
+    known
+}
+
+/// The known word from which this one is a letter away: people's own fields are many, so that nothing
+/// that may be meant is asked about.
+fn slip_of<'k>(word: &str, known: &'k BTreeSet<Box<str>>) -> Option<&'k str> {
+    const LEAST: usize = 5;
+    let stem = |word: &'_ str| -> String {
+        let end = |c: char| c == 's' || c.is_ascii_digit();
+        word.trim_end_matches(end).to_owned()
+    };
+    if word.len() < LEAST || known.contains(word) {
+        return None;
+    }
+    let near = |k: &&Box<str>| strsim::osa_distance(word, k) == 1 && stem(word) != stem(k);
+    known.iter().find(near).map(|k| &**k)
 }
 
 /// Whether the rule could hold for this vendor, and for this endpoint (or some, if none is named).
@@ -366,6 +406,7 @@ mod tests {
             [fields]
             protocol = ["event", "*.$insert_id"]
             "user.unique_id" = ["*.$insert_id"]
+            "user.contact.email" = ["properties.$email", "properties.plan1"]
         "#;
         crate::catalog::load::load("acme.toml", text).unwrap().0
     }
@@ -398,6 +439,11 @@ mod tests {
         assert!(warnings(few)[0].starts_with("\"g\" encrypts `properties.is_member`"));
         let slip = "[[rule]]\nfield = \"evnt.plan\"\naction = \"drop\"\n";
         assert_eq!(warnings(slip), ["no vendor has a field below `evnt`"]);
+        let below = "[[rule]]\nfield = [\"properties.$emial\", \"properties.plans1\", \"properties.plan2\", \"properties.note\"]\naction = \"drop\"\n";
+        assert_eq!(
+            warnings(below),
+            ["no vendor has a field `properties.$emial`"]
+        );
         let other = "[[rule]]\nvendor = \"acmee\"\naction = \"drop\"\n";
         assert_eq!(warnings(other), ["no vendor is called `acmee`"]);
     }
