@@ -118,20 +118,7 @@ impl<'t> Lexer<'t> {
     /// Reads members of the object at a node until it is closed or one of them opens a container.
     fn members(&mut self, open: u64) -> Result<(), DecodeError> {
         let mut first = self.nodes.len() as u64 == open + 1;
-        loop {
-            self.blanks();
-            match self.peek() {
-                Some(b'}') => {
-                    self.close(open);
-                    return Ok(());
-                }
-                Some(b',') if !first => {
-                    self.at += 1;
-                    self.blanks();
-                }
-                Some(_) if first => {}
-                _ => return Err(self.unexpected()),
-            }
+        while self.child_follows(first, b'}', open)? {
             first = false;
             if self.peek() != Some(b'"') {
                 return Err(self.unexpected());
@@ -144,32 +131,40 @@ impl<'t> Lexer<'t> {
             self.at += 1;
             self.blanks();
             if self.value()? == Read::Container {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     /// Reads elements of the array at a node until it is closed or one of them opens a container.
     fn elements(&mut self, open: u64) -> Result<(), DecodeError> {
         let mut first = self.nodes.len() as u64 == open + 1;
-        loop {
-            self.blanks();
-            match self.peek() {
-                Some(b']') => {
-                    self.close(open);
-                    return Ok(());
-                }
-                Some(b',') if !first => {
-                    self.at += 1;
-                    self.blanks();
-                }
-                Some(_) if first => {}
-                _ => return Err(self.unexpected()),
-            }
+        while self.child_follows(first, b']', open)? {
             first = false;
             if self.value()? == Read::Container {
-                return Ok(());
+                break;
             }
+        }
+        Ok(())
+    }
+
+    /// Goes to the next child of the container at a node; false when the container was closed there.
+    #[inline(always)]
+    fn child_follows(&mut self, first: bool, end: u8, open: u64) -> Result<bool, DecodeError> {
+        self.blanks();
+        match self.peek() {
+            Some(byte) if byte == end => {
+                self.close(open);
+                Ok(false)
+            }
+            Some(b',') if !first => {
+                self.at += 1;
+                self.blanks();
+                Ok(true)
+            }
+            Some(_) if first => Ok(true),
+            _ => Err(self.unexpected()),
         }
     }
 
