@@ -320,8 +320,8 @@ fn slip_of<'k>(word: &str, known: &'k BTreeSet<Box<str>>) -> Option<&'k str> {
     if word.len() < LEAST || known.contains(word) {
         return None;
     }
-    let near = |k: &&Box<str>| strsim::osa_distance(word, k) == 1 && stem(word) != stem(k);
-    known.iter().find(near).map(|k| &**k)
+    let near = |k: &&str| strsim::osa_distance(word, k) == 1 && stem(word) != stem(k);
+    known.iter().map(|k| &**k).find(near)
 }
 
 /// Whether the rule could hold for this vendor, and for this endpoint (or some, if none is named).
