@@ -83,14 +83,6 @@ pub fn external(source: &str) -> Option<Result<SecretKey, KeyError>> {
         .map(|path| read_key(Path::new(path)))
 }
 
-/// A key that is kept nowhere.
-///
-/// # Errors
-/// The system gives no randomness.
-pub fn ephemeral() -> Result<SecretKey, KeyError> {
-    file::draw().map(|key| SecretKey::new(*key))
-}
-
 /// A secret text from `env:NAME` or `file:PATH`, without the line break at its end.
 ///
 /// # Errors

@@ -313,6 +313,21 @@ fn what_stands_around_events_in_a_list_is_what_it_is_around_those_of_a_lone_docu
 }
 
 #[test]
+fn an_object_in_a_text_keeps_nothing_that_the_text_around_tells_about() {
+    let s = support::builtin("default");
+    let born = r#"{\"kind\":\"date of birth\",\"value\":\"1980-02-03\""#;
+    for rest in ["}", r#",\"email\":\"a@b.example\"}"#] {
+        let given =
+            format!(r#"{{"event":"e","properties":{{"token":"t","note":"x {born}{rest}"}}}}"#);
+        let left = body(&s, &track(&given));
+        assert!(
+            left.contains("note") && !left.contains("1980-02-03"),
+            "{left}"
+        );
+    }
+}
+
+#[test]
 fn a_sessions_id_keeps_its_day_and_no_other_id_does() {
     let s = support::builtin("default");
     let id = "01934f2c-5a10-7abc-8def-0123456789ab";

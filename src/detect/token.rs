@@ -84,7 +84,7 @@ fn digits_of_id(bytes: &[u8]) -> Option<usize> {
     if digits.len() < LEAST_HEX || words.len() > LONGEST_WORDS {
         return None;
     }
-    // The last sixteen are looked at twice, unless the count is even.
+    // Of the last sixteen some are looked at twice, unless sixteen divides their number.
     let (blocks, _) = digits.as_chunks::<16>();
     let (mut hex, mut letter) = hex_and_letter(digits.last_chunk()?);
     for block in blocks {

@@ -299,10 +299,14 @@ impl Judge<'_, '_> {
             let fate = self.nested_json(inside, inside, found, folds)?;
             let new = fate.and_then(|fate| patch(fate, inside, range.clone(), str::to_owned));
             if let Some(mut new) = new {
-                // Its own verdicts replace those on spans of the text; what crosses its ends goes.
+                // Its own verdicts replace those on spans of the text. Where one of these crosses its
+                // ends, or was about what still stands there, since what stands beside it told what
+                // it is, nothing of the object stays.
                 let crosses = |p: &Patch| p.range.start < range.end && range.start < p.range.end;
                 for old in patches.extract_if(.., |p| crosses(p)) {
-                    if old.range.start < range.start || range.end < old.range.end {
+                    let across = old.range.start < range.start || range.end < old.range.end;
+                    let was = text.get(old.range.clone()).unwrap_or("");
+                    if across || new.with.contains(was) {
                         new.range.start = new.range.start.min(old.range.start);
                         new.range.end = new.range.end.max(old.range.end);
                         new.with = "[encoded]".into();
