@@ -18,7 +18,7 @@ target=$1 seconds=$2
 shift 2
 host=$(rustc -vV | sed -n 's/^host: //p')
 RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Clink-dead-code --cfg fuzzing" \
-  cargo build --quiet --release --target "$host" --target-dir target --bins
+  cargo build --quiet --locked --release --target "$host" --target-dir target --bins
 mkdir -p "target/corpus/$target" artifacts
 log=target/$target.log
 status=0
