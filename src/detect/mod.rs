@@ -33,7 +33,7 @@ mod token;
 mod url;
 
 pub(crate) use block::run;
-pub use jsonl::{LineError, detect_line};
+pub use jsonl::{LineError, Lines};
 pub use names::{classify_container, classify_name, classify_personal};
 pub use prefilter::may_hold;
 pub use scan::{
