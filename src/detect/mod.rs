@@ -23,6 +23,7 @@ mod natid_checks;
 mod net;
 mod numbers;
 mod person;
+mod person_words;
 mod phone;
 mod prefilter;
 mod scan;
