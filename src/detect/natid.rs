@@ -242,7 +242,8 @@ pub(super) fn lettered(bytes: &[u8], start: usize, end: usize, found: &mut Vec<F
             || is_italian(word)
             || is_mexican(word)
             || is_nino(word)
-            || is_irish(word)
+            // In lower case, `6279455f` is hexadecimal.
+            || is_irish(word) && !part(bytes, start, end).iter().any(u8::is_ascii_lowercase)
             || is_indian(word)
             || is_finnish_word(word))
     {
@@ -541,6 +542,7 @@ mod tests {
             "9554.69.674",
             "0975013BX",
             "271106A303K",
+            "6279455f",
             "112-233-445 96",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");

@@ -114,7 +114,10 @@ fn is_country(code: u64) -> bool {
 
 /// How many leading digits are a country code.
 fn country_len(digits: &[u8]) -> Option<usize> {
-    (1..=3).find(|len| digits.len() > *len && is_country(number(part(digits, 0, *len))))
+    (1..=3).find(|len| {
+        let code = part(digits, 0, *len);
+        digits.len() > *len && !code.starts_with(b"0") && is_country(number(code))
+    })
 }
 
 /// The digits of a row of groups, and the end of the last group that belongs to one number.
@@ -215,7 +218,8 @@ fn double_zero(bytes: &[u8], groups: &[Group]) -> Option<usize> {
         && code == 2
         && matches!(rest, [b'4', b'5' | b'7', ..] | [b'6', b'4' | b'5', ..]);
     let shaped = used == 1 && ((11..=13).contains(&total) || short)
-        || used > 2 && (9..=14).contains(&total) && first.len() <= 5;
+        // `00 49 30 …`, `0049 30 …`; ids of five digits between dashes are none.
+        || used > 2 && (9..=14).contains(&total) && [2, 2 + code].contains(&first.len());
     (shaped && total - code >= 6 && ends(bytes, end)).then_some(end)
 }
 
@@ -491,6 +495,8 @@ mod tests {
             "+1 415 555 0132 ext. 12",
             "212-555-0187",
             "004740612892",
+            "00 49 30 123456",
+            "0049 30 123456",
             "074104 14311",
             "200 122 3017",
             "21 234 5317",
@@ -545,6 +551,9 @@ mod tests {
             "GTIN 0059188757053",
             "NL36 LIUL 0736 5159 92",
             "row 200 122 3017",
+            "00064-38912-40024",
+            "0042 3702 2097",
+            "0007161497090",
             "row 21 234 5317",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
