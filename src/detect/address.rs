@@ -222,10 +222,11 @@ fn lead_in(text: &str, words: &[Word<'_>], i: usize, start: usize) -> usize {
         && is_number(number.text)
     {
         from = unit.start;
-    } else if !words
-        .get(i)
-        .is_some_and(|w| is_number(w.text) || w.is(OPENER))
-    {
+    } else if !words.get(i).is_some_and(|w| {
+        // `Parmova ulica 9`: what opens streets in one language ends them in another.
+        let ends = words.get(i + 1).is_some_and(|next| is_number(next.text));
+        is_number(w.text) || w.is(OPENER) && !ends
+    }) {
         // `Gustav Pauligin bulevardi`: capitalised words directly before.
         let mut k = i;
         while let Some(word) = k.checked_sub(1).and_then(|k| words.get(k)) {
