@@ -278,3 +278,29 @@ fn quotation_marks_of_a_word_processor_are_told() {
         "{said}"
     );
 }
+
+#[test]
+fn the_built_in_policies_are_tested_anywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in [
+        &["test"][..],
+        &["test", "cnil", "strict"],
+        &["test", "--policy", "hipaa-safe-harbor"],
+        &["test", "observe"],
+    ] {
+        let output = tamis(dir.path(), args);
+        let said = said(&output);
+        assert_eq!(code(&output), Some(0), "{args:?}: {said}");
+        assert!(said.contains(" passed, 0 failed"), "{args:?}: {said}");
+        assert!(!said.contains("0 passed,"), "{args:?}: {said}");
+    }
+    let near = tamis(dir.path(), &["test", "cnill"]);
+    assert_eq!(code(&near), Some(2));
+    assert!(
+        said(&near).contains("did you mean cnil?"),
+        "{}",
+        said(&near)
+    );
+    // What is compiled in cannot be written.
+    assert_eq!(code(&tamis(dir.path(), &["test", "--update"])), Some(2));
+}

@@ -92,6 +92,7 @@ fn check(
     costs: &mut Vec<(String, String)>,
 ) -> bool {
     let mut usage = false;
+    let mut first_key = false;
     let vendors = match setup::catalogs(config) {
         Ok(vendors) => vendors,
         Err(error) => {
@@ -120,10 +121,13 @@ fn check(
             match setup::check_key(config, &policy) {
                 Ok(None) => {}
                 // A look makes nothing.
-                Ok(Some(place)) => output::note(&format!(
-                    "no pseudonym key yet: the first start makes one in {}",
-                    place.display()
-                )),
+                Ok(Some(place)) => {
+                    first_key = true;
+                    output::note(&format!(
+                        "no pseudonym key yet: the first start makes one in {}",
+                        place.display()
+                    ));
+                }
                 Err(error) => collect(error, drawn, findings),
             }
         }
@@ -151,7 +155,7 @@ fn check(
     if let Some(forward) = &config.forward {
         forward_proxy(forward, &vendors, findings);
     }
-    check_files::check(config, findings);
+    check_files::check(config, first_key, findings);
     usage
 }
 

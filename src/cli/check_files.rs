@@ -17,8 +17,8 @@ use crate::tls;
 const SOON: i64 = 14;
 const DAY: i64 = 86_400;
 
-/// Everything but the policy's key and the forward proxy's CA.
-pub(super) fn check(config: &Config, findings: &mut Vec<Finding>) {
+/// Everything but the policy's key and the forward proxy's CA. `first_key`: a start would have to make it.
+pub(super) fn check(config: &Config, first_key: bool, findings: &mut Vec<Finding>) {
     let mut find = |severity, text| findings.push(Finding { severity, text });
     if let Some(files) = &config.gateway.tls {
         match tls::server_config(files) {
@@ -44,7 +44,7 @@ pub(super) fn check(config: &Config, findings: &mut Vec<Finding>) {
     {
         find(Severity::Error, error.to_string());
     }
-    state(config, &mut find);
+    state(config, first_key, &mut find);
 }
 
 /// Until when a certificate is good.
@@ -93,7 +93,7 @@ fn private(setting: &str, key: &Path, find: &mut impl FnMut(Severity, String)) {
 }
 
 /// Whether the state directory can be written, or made.
-fn state(config: &Config, find: &mut impl FnMut(Severity, String)) {
+fn state(config: &Config, first_key: bool, find: &mut impl FnMut(Severity, String)) {
     use rustix::fs::{Access, access};
     let dir = setup::state_dir(config);
     let there = dir.ancestors().find(|dir| dir.exists());
@@ -109,8 +109,14 @@ fn state(config: &Config, find: &mut impl FnMut(Severity, String)) {
         );
     } else if let Err(error) = access(there, Access::WRITE_OK | Access::EXEC_OK) {
         let reason = std::io::Error::from(error).kind();
+        // Tamis starts without a data map, but not without a key.
+        let severity = if first_key {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
         find(
-            Severity::Warning,
+            severity,
             format!(
                 "state_dir {shown}: it cannot be written ({reason}): a first key, new epochs and the data \
                  map need it; give it to the user who runs tamis, or name another with --state-dir"
