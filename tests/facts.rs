@@ -440,3 +440,29 @@ fn what_would_never_pass_is_a_4xx_that_a_page_can_read() {
     }
     assert!(up.seen.try_recv().is_err());
 }
+
+#[test]
+fn what_a_library_loads_by_itself_comes_through_its_host() {
+    let up = good();
+    let gate = gate(&up.url, default_policy());
+    for target in [
+        "/posthog/static/array.js",
+        "/posthog/static/1.449.0/recorder.js?v=1.449.0",
+        "/posthog/array/phc_1ab70ken0123456789/config.js",
+        "/posthog/array/phc_1ab70ken0123456789/config",
+        "/rudderstack/sourceConfig/?p=npm&v=3&writeKey=1ab70ken0123456789",
+        "/segment/v1/projects/1ab70ken0123456789/settings",
+        "/segment/analytics.js/v1/1ab70ken0123456789/analytics.min.js",
+        "/matomo/matomo.js",
+        "/umami/script.js",
+        "/plausible/js/script.js",
+        "/mixpanel/lib.min.js",
+        "/ga4/gtag/js?id=G-1",
+    ] {
+        let answer = ask(&gate, &request("GET", target, "", ""));
+        assert_eq!(status(&answer), 200, "{target}: {answer}");
+        readable(&answer);
+        let seen = up.seen.recv().unwrap();
+        assert!(!seen.to_lowercase().contains("origin:"), "{seen}");
+    }
+}
