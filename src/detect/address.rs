@@ -45,6 +45,13 @@ fn holds_core(text: &str, part: std::ops::Range<usize>) -> bool {
     false
 }
 
+/// What announces an address.
+#[rustfmt::skip]
+const CALLED: &[&str] = &[
+    "address", "adresse", "anschrift", "ship", "deliver", "lives at", "live at", "located", "sent to", "meet me at", "office is at", "dirección", "indirizzo",
+    "adres", "stop at", "card to", "moved", "liefer", "rechnungs", "livraison", "endere", "morada", "addr", "pickup at", "pick up at",
+];
+
 fn addresses_in(text: &str, part: std::ops::Range<usize>, found: &mut Vec<Found>) {
     let words = words(text, part);
     let mut i = 0;
@@ -87,38 +94,7 @@ fn addresses_in(text: &str, part: std::ops::Range<usize>, found: &mut Vec<Found>
                 "Place" | "Route" | "Passage" | "Canal" | "Circuit"
             );
         let alone = !risky && start == 0 && end == text.trim_end_matches([' ', '\n', '.']).len();
-        let called = word_before(
-            text.as_bytes(),
-            start,
-            40,
-            &[
-                "address",
-                "adresse",
-                "anschrift",
-                "ship",
-                "deliver",
-                "lives at",
-                "live at",
-                "located",
-                "sent to",
-                "meet me at",
-                "office is at",
-                "dirección",
-                "indirizzo",
-                "adres",
-                "stop at",
-                "card to",
-                "moved",
-                "liefer",
-                "rechnungs",
-                "livraison",
-                "endere",
-                "morada",
-                "addr",
-                "pickup at",
-                "pick up at",
-            ],
-        );
+        let called = word_before(text.as_bytes(), start, 40, CALLED);
         let proven = match proof {
             Proof::Enough => true,
             Proof::Tail => evidence,

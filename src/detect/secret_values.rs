@@ -212,19 +212,6 @@ fn value(bytes: &[u8], from: usize, how: How, clear: &mut [usize; 2]) -> Option<
     let value = part(bytes, open, end);
     let signs = value.iter().filter(|b| !b.is_ascii_alphanumeric()).count();
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
-    let opening = value.first().copied().unwrap_or(b' ');
-    let placeholder = matches!(opening, b'{' | b'[' | b'<' | b'(' | b':' | b'*')
-        || is_variable(value)
-        || value.iter().all(|b| *b == opening)
-        || PLACEHOLDERS.iter().any(|word| {
-            value
-                .get(..word.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
-        })
-        || value.contains(&b'(') && (value.contains(&b')') || digits == 0)
-        || value.starts_with(b"self.")
-        || value.starts_with(b"this.")
-        || value.windows(2).any(|w| w == b"::" || w == b"=>");
     let strong = mark == b'='
         || quote.is_some()
         || digits > 0 && (signs > 0 || value.len() >= 8)
@@ -235,12 +222,29 @@ fn value(bytes: &[u8], from: usize, how: How, clear: &mut [usize; 2]) -> Option<
         && (mark == b':' || !in_query && value.len() < 6);
     let least = if in_query { 6 } else { 4 };
     (value.len() >= least
-        && !placeholder
+        && !is_placeholder(value, digits)
         && strong
         && !plain_word
         && value.is_ascii()
         && !(mark == b':' && value.contains(&b' ')))
     .then_some((open, end))
+}
+
+/// What stands where a secret would: a variable, a word for one, a call; `digits` it has.
+fn is_placeholder(value: &[u8], digits: usize) -> bool {
+    let opening = value.first().copied().unwrap_or(b' ');
+    matches!(opening, b'{' | b'[' | b'<' | b'(' | b':' | b'*')
+        || is_variable(value)
+        || value.iter().all(|b| *b == opening)
+        || PLACEHOLDERS.iter().any(|word| {
+            value
+                .get(..word.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+        })
+        || value.contains(&b'(') && (value.contains(&b')') || digits == 0)
+        || value.starts_with(b"self.")
+        || value.starts_with(b"this.")
+        || value.windows(2).any(|w| w == b"::" || w == b"=>")
 }
 
 /// `$NAME`, `${…}`, `%s`, `%(name)s`, `%NAME%`: what a program puts a value in for.
