@@ -45,6 +45,13 @@ fn holds_core(text: &str, part: std::ops::Range<usize>) -> bool {
     false
 }
 
+/// What announces an address.
+#[rustfmt::skip]
+const CALLED: &[&str] = &[
+    "address", "adresse", "anschrift", "ship", "deliver", "lives at", "live at", "located", "sent to", "meet me at", "office is at", "dirección", "indirizzo",
+    "adres", "stop at", "card to", "moved", "liefer", "rechnungs", "livraison", "endere", "morada", "addr", "pickup at", "pick up at",
+];
+
 fn addresses_in(text: &str, part: std::ops::Range<usize>, found: &mut Vec<Found>) {
     let words = words(text, part);
     let mut i = 0;
@@ -87,30 +94,7 @@ fn addresses_in(text: &str, part: std::ops::Range<usize>, found: &mut Vec<Found>
                 "Place" | "Route" | "Passage" | "Canal" | "Circuit"
             );
         let alone = !risky && start == 0 && end == text.trim_end_matches([' ', '\n', '.']).len();
-        let called = word_before(
-            text.as_bytes(),
-            start,
-            40,
-            &[
-                "address",
-                "adresse",
-                "anschrift",
-                "ship",
-                "deliver",
-                "lives at",
-                "live at",
-                "located",
-                "sent to",
-                "meet me at",
-                "office is at",
-                "dirección",
-                "indirizzo",
-                "adres",
-                "stop at",
-                "card to",
-                "moved",
-            ],
-        );
+        let called = word_before(text.as_bytes(), start, 40, CALLED);
         let proven = match proof {
             Proof::Enough => true,
             Proof::Tail => evidence,
@@ -214,10 +198,11 @@ fn lead_in(text: &str, words: &[Word<'_>], i: usize, start: usize) -> usize {
         && is_number(number.text)
     {
         from = unit.start;
-    } else if !words
-        .get(i)
-        .is_some_and(|w| is_number(w.text) || w.is(OPENER))
-    {
+    } else if !words.get(i).is_some_and(|w| {
+        // `Parmova ulica 9`: what opens streets in one language ends them in another.
+        let ends = words.get(i + 1).is_some_and(|next| is_number(next.text));
+        is_number(w.text) || w.is(OPENER) && !ends
+    }) {
         // `Gustav Pauligin bulevardi`: capitalised words directly before.
         let mut k = i;
         while let Some(word) = k.checked_sub(1).and_then(|k| words.get(k)) {
@@ -342,6 +327,12 @@ mod tests {
             "Jankolova 8, 976 31 Blatnica",
             "V Závitu 9, 599 57 Uherský Ostroh",
             "Davor 080, 36083 Vrlika",
+            "Ob pristanu 681, 4158 Velenje",
+            "Tekovská 240, 807 04 Kráľová pri Senci",
+            "Parmova ulica 9",
+            "4 Julia Trailer, Romeroborough, SA, 2929",
+            "5 Anthony Gap, Shannonmouth, VIC 2315",
+            "Av. Alem N° 52, Río Gallegos 9400",
             "Strandåsen 83C, 4978 Nilsen",
             "Intrarea Diaconu Nr. 777 Bl. 71",
             "Calzada Norte Anaya 377",

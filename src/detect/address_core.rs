@@ -45,6 +45,7 @@ pub(super) fn core(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, P
     }
     military(words, i)
         .or_else(|| unit_first(text, words, i))
+        .or_else(|| stated(text, words, i))
         .or_else(|| number_first(text, words, i))
         .or_else(|| opener_first(words, i))
         .or_else(|| suffix_first(words, i))
@@ -145,7 +146,11 @@ fn named(text: &str, words: &[Word<'_>], i: usize) -> Option<usize> {
     let digits = |word: &Word<'_>, n: std::ops::RangeInclusive<usize>| {
         n.contains(&word.text.len()) && word.text.bytes().all(|b| b.is_ascii_digit())
     };
-    let street = is_capital(name.text) && !name.is(NUMBER | CALENDAR | UNIT);
+    // `Ob pristanu 681`: the name need not end with a capital.
+    let ahead = i.checked_sub(1).and_then(|k| words.get(k));
+    let capital = is_capital(name.text)
+        || gap(text, words, i) == " " && ahead.is_some_and(|w| is_capital(w.text));
+    let street = capital && !name.is(NUMBER | CALENDAR | UNIT);
     let housed = house.is(NUMBER) && house.text.len() <= 6 && gap(text, words, i + 1) == " ";
     if !street || !housed || gap(text, words, i + 2) != ", " || gap(text, words, i + 3) != " " {
         return None;
@@ -204,6 +209,36 @@ fn unit_first(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool)>
         }
     }
     None
+}
+
+/// `4 Julia Trailer, Romeroborough, SA, 2929`: whatever the street's name ends with, a place, a state
+/// and a postcode say it all.
+fn stated(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
+    if !words.get(i)?.is(NUMBER) || gap(text, words, i + 1) != " " {
+        return None;
+    }
+    let street = capitals(text, words, i + 1, 4)?;
+    let place = capitals(text, words, street, 4).filter(|_| gap(text, words, street) == ", ")?;
+    let (state, code) = (words.get(place)?, words.get(place + 1)?);
+    let coded = matches!(code.text.len(), 4..=5) && code.text.bytes().all(|b| b.is_ascii_digit());
+    let fits = matches!(state.text.len(), 2..=3)
+        && state.text.bytes().all(|b| b.is_ascii_uppercase())
+        && gap(text, words, place) == ", "
+        && matches!(gap(text, words, place + 1), " " | ", ")
+        && coded;
+    fits.then_some((street, false))
+}
+
+/// Behind one to `most` words with capitals and blanks between from `from` on.
+fn capitals(text: &str, words: &[Word<'_>], from: usize, most: usize) -> Option<usize> {
+    let goes_on = |j: &usize| {
+        words
+            .get(*j)
+            .is_some_and(|w| is_capital(w.text) && !w.is(NUMBER))
+            && (*j == from || gap(text, words, *j) == " ")
+    };
+    let count = (from..from + most).take_while(goes_on).count();
+    (count > 0).then_some(from + count)
 }
 
 /// `742 Canary Birdcage Lane`; also with a second number (`9858 92 Hounslow Rd`, `5100 Quadra 104`).
@@ -322,6 +357,7 @@ fn opener_first(words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
                     | "retorno"
                     | "bd"
                     | "ш"
+                    | "av"
             );
             return Some((j + 1, common));
         }
@@ -354,7 +390,8 @@ fn suffix_first(words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
     if has_suffix(word.text) || SUFFIXES.contains(&lower.as_str()) && i > 0 && lower.len() > 2 {
         const WEAK: &[&str] = &[
             "pad", "baan", "hof", "ring", "park", "berg", "tie", "markt", "lei", "alle", "str",
-            "tori", "ranta", "weg", "parken", "penger",
+            "tori", "ranta", "weg", "parken", "penger", "trg", "út", "tunet", "sletta", "åsen",
+            "vollen", "bakken", "kroken",
         ];
         let bare = !is_capital(word.text);
         let weak = bare

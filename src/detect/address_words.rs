@@ -119,6 +119,7 @@ pub(super) const SUFFIXES: &[&str] = &[
     "bulevardi", "boulevard", "polku", "kade", "dreef", "steeg", "singel", "gracht", "ring", "ufer", "vænget", "veien", "vegen", "gata", "gaten", "stræde",
     "toften", "parken", "stien", "torvet", "allé", "alle", "steig", "chaussee", "promenade", "markt", "utca", "tér", "körút", "tie", "pad", "baan", "hof",
     "prisgade", "gate", "vei", "veg", "tänav", "iela", "cesta", "kapu", "útja", "backen", "stigen", "gränd", "torget", "plads", "sgade", "raitti", "tori", "penger", "ranta", "lei", "markstraat", "berg", "park",
+    "ulica", "ulice", "trg", "námestie", "náměstí", "třída", "út", "bakken", "kroken", "svingen", "åsen", "jordet", "tunet", "løkka", "sletta", "vollen",
 ];
 /// Words that open a street's name.
 #[rustfmt::skip]
@@ -133,7 +134,7 @@ const OPENERS: &[&str] = &[
     "calzada", "periférico", "privada", "cerrada", "andador", "corredor", "circunvalación", "viaducto", "prolongación", "retorno", "diagonal", "peatonal",
     "carrera", "transversal", "avda.", "intrarea", "bulevardul", "bd.", "soseaua", "șoseaua", "aleea", "calea", "drumul", "splaiul", "piața", "fundătura",
     "jl.", "jalan", "gg.", "наб.", "бул.", "ш.", "набережна", "набережная", "бульвар", "площа", "площадь", "провулок", "переулок", "шосе", "шоссе",
-    "rang", "ruelle", "ulice", "náměstí", "třída", "trg",
+    "av.", "rang", "ruelle", "ulice", "náměstí", "třída", "trg",
 ];
 
 /// Openers that a number stands before, too: `8 rue de la Paix`.
@@ -157,7 +158,7 @@ const UNITS: &[&str] = &["apt", "apt.", "suite", "ste", "ste.", "unit", "flat", 
 #[rustfmt::skip]
 pub(super) const JOINERS: &[&str] = &[
     "de", "du", "des", "la", "le", "les", "del", "della", "di", "da", "do", "dos", "das", "van", "von", "der", "den", "am", "an", "im", "bei", "ob", "of", "and", "y", "e",
-    "sur", "sous", "en", "aux", "à", "u", "v", "nad", "i", "in", "the", "nan", "gld", "bin", "al", "el", "los", "las", "och", "na",
+    "sur", "sous", "en", "aux", "à", "u", "v", "nad", "i", "in", "the", "nan", "gld", "bin", "al", "el", "los", "las", "och", "na", "pri", "při", "pod", "za",
     "д.", "буд.", "дом", "к.", "стр.", "кв.", "д", "буд",
 ];
 
@@ -167,7 +168,7 @@ const CALENDAR_WORDS: &[&str] = &[
         "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "mon", "tue", "wed", "thu", "fri", "sat", "sun", "january",
         "february", "march", "april", "june", "july", "august", "september", "october", "november", "december", "monday", "tuesday", "wednesday", "thursday",
         "friday", "saturday", "sunday", "januar", "februar", "märz", "mai", "juni", "juli", "oktober", "dezember", "janvier", "février", "mars", "avril", "juin",
-        "juillet", "août", "septembre", "octobre", "novembre", "décembre", "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "octubre",
+        "juillet", "août", "septembre", "octobre", "novembre", "décembre", "durchwahl", "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "octubre",
     ];
 /// Endings of streets that need a tail even when they are all there is.
 #[rustfmt::skip]

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use super::{
-    Entity, Span, address, date, geo, names, natid, person, phone, scan_entities, secret,
+    Entity, Span, address, date, geo, names, natid, numbers, person, phone, scan_entities, secret,
     whole_number,
 };
 use crate::category::DataCategory;
@@ -197,6 +197,7 @@ fn decided(category: DataCategory, text: &str) -> Option<Entity> {
             (Entity::Address, address::is_plausible(text))
         }
         "user.authorization.password" => (Entity::Secret, secret::is_plausible(text)),
+        "user.financial.credit_card" => (Entity::CreditCard, numbers::is_card_layout(text)),
         _ => return None,
     };
     fits.then_some(entity)
@@ -326,6 +327,11 @@ mod tests {
             (
                 r#"{"id":"c","extra":{"value":"c@d.de"}, "value" : [1]}"#,
                 r#"{"id":"c","entities":[],"category":"none"}"#,
+            ),
+            // A length that needs a name to say what it is.
+            (
+                r#"{"id":"p","path":"payment.card_number","value":"4871-5112-6929-2"}"#,
+                r#"{"id":"p","entities":[{"type":"CREDIT_CARD","start":0,"end":16}],"category":"user.financial.credit_card"}"#,
             ),
             (
                 r#"{"id":"o","path":"Order.number","value":"+49 151 23456789"}"#,

@@ -295,6 +295,12 @@ const CARD_WORDS: &[&str] = &[
 /// Digits of the shortest card number.
 pub(super) const LEAST_CARD: usize = 13;
 
+/// Whether a whole value is a card number when its field's name says so, blanks and dashes left out.
+pub(super) fn is_card_layout(text: &str) -> bool {
+    let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+    is_card(&digits)
+}
+
 fn is_card_text(digits: &[u8]) -> bool {
     std::str::from_utf8(digits).is_ok_and(is_card)
 }

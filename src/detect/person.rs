@@ -10,7 +10,9 @@ use hashbrown::HashSet;
 use super::Entity;
 use super::block::find;
 use super::bytes::{at, is_word, part, skip, skip_back};
-use super::person_words::{BRANDS, LEADS, PARTICLES, STOP, STRICT, SURNAME_ENDINGS, TAILS, WEAK};
+use super::person_words::{
+    BRANDS, HUNGARIAN, LEADS, PARTICLES, STOP, STRICT, SURNAME_ENDINGS, TAILS, WEAK,
+};
 use super::scan::Found;
 
 /// Given names of some forty languages, lower case, one a line. Derived from the lists of the Faker
@@ -347,7 +349,11 @@ fn is_name(text: &str, single: bool) -> bool {
     }
     let last = words.last().copied().unwrap_or("");
     let surnamed = is_surname(last) || comma && words.iter().any(|w| is_surname(w));
-    (given_first || comma && given_later || !text.is_ascii() && given_later) && (surnamed || single)
+    // `Kiss Edina`: the surname stands first.
+    let turned = given_later && !comma && HUNGARIAN.contains(&first.to_lowercase().as_str());
+    turned
+        || (given_first || comma && given_later || !text.is_ascii() && given_later)
+            && (surnamed || single)
 }
 
 fn is_surname(word: &str) -> bool {
@@ -434,6 +440,8 @@ mod tests {
             ("Cordialement, Anna Douglas", "Anna Douglas"),
             ("Passenger Rolf Andersen checked in", "Rolf Andersen"),
             ("Kontoinhaber: Ryan Moore", "Ryan Moore"),
+            ("Kiss Edina", "Kiss Edina"),
+            ("Szabó Lajos", "Szabó Lajos"),
             ("Olá Hannah Thompson, tudo bem?", "Hannah Thompson"),
             ("Comment from Anna de Groot: great", "Anna de Groot"),
             ("{\"name\":\"Melanie Barry\"}", "Melanie Barry"),

@@ -106,3 +106,13 @@ pub(super) const STRICT: &[&str] = &[
     "ahoj",
     "olá",
 ];
+
+/// Surnames of Hungary, which stand before the given name; accents make them nobody else's mostly.
+#[rustfmt::skip]
+pub(super) const HUNGARIAN: &[&str] = &[
+    "szabó", "kovács", "nagy", "tóth", "horváth", "kiss", "varga", "molnár", "németh", "farkas", "balogh", "papp", "takács", "juhász", "lakatos",
+    "mészáros", "oláh", "rácz", "fekete", "szilágyi", "török", "fehér", "balázs", "gál", "szűcs", "kocsis", "pintér", "fodor", "orsós", "szalai",
+    "sipos", "bíró", "lukács", "gulyás", "király", "katona", "jakab", "boros", "balog", "somogyi", "antal", "fazekas", "kelemen", "orosz", "vörös", "vass",
+    "hegedűs", "bodnár", "veres", "halász", "illés", "szőke", "lengyel", "bogdán", "barta", "fülöp", "gáspár", "váradi", "máté", "dudás", "hajdu",
+    "bakos", "székely", "virág", "dobos", "pásztor", "jónás", "soós", "sándor", "budai", "csonka", "szekeres", "bálint", "szűts", "tamás", "vincze",
+];

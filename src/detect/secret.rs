@@ -143,6 +143,10 @@ fn schemes(bytes: &[u8], found: &mut Vec<Found>) {
     }
 }
 
+/// Made once: making one costs more than looking through a short text.
+static HOOK: LazyLock<memchr::memmem::Finder<'static>> =
+    LazyLock::new(|| memchr::memmem::Finder::new(b"hooks"));
+
 /// Addresses that whoever knows them may post to: `hooks.slack.com/services/…`.
 fn hooks(bytes: &[u8], found: &mut Vec<Found>) {
     const HOOKS: [&[u8]; 4] = [
@@ -153,6 +157,9 @@ fn hooks(bytes: &[u8], found: &mut Vec<Found>) {
     ];
     /// What is behind a hook's fixed part, at least.
     const LEAST: usize = 40;
+    if HOOK.find(bytes).is_none() {
+        return;
+    }
     for hook in HOOKS {
         for host in memchr::memmem::find_iter(bytes, hook) {
             let scheme = b"https://";
@@ -179,7 +186,6 @@ pub(super) fn propose(start: usize, end: usize, found: &mut Vec<Found>) {
 }
 
 /// A word of letters, digits, `_` and `-`, and what it may begin.
-#[expect(clippy::too_many_lines, reason = "one case after the other")]
 fn word(bytes: &[u8], start: usize, end: usize, found: &mut Vec<Found>) {
     let len = end - start;
     let text = part(bytes, start, end);

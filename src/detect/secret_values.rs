@@ -2,6 +2,10 @@
 //!
 //! Each sign is looked at once, each value walked a bounded number of times.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::bytes::{DASH, at, before, part, skip};
 use super::scan::Found;
 use super::secret::propose;
@@ -37,8 +41,16 @@ pub(super) const PLACEHOLDERS: &[&str] = &[
     "object", "nan", "number", "field", "input", "text", "env", "process", "config", "var", "get", "token", "password",
 ];
 
+/// Made once: making one costs more than looking through a short text.
+static DASHES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"--"));
+static OPTION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b" -"));
+static IS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"word is "));
+static CLOSING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"</"));
+
 /// Longer values are no secrets that a person or a program would write there.
 const LONGEST: usize = 512;
+/// Longer names announce nothing.
+const LONGEST_NAME: usize = 40;
 
 /// `name=value`, `"name":"value"`, and `code=` in queries.
 pub(super) fn assignments(text: &str, found: &mut Vec<Found>) {
@@ -200,19 +212,6 @@ fn value(bytes: &[u8], from: usize, how: How, clear: &mut [usize; 2]) -> Option<
     let value = part(bytes, open, end);
     let signs = value.iter().filter(|b| !b.is_ascii_alphanumeric()).count();
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
-    let opening = value.first().copied().unwrap_or(b' ');
-    let placeholder = matches!(opening, b'{' | b'[' | b'<' | b'(' | b':' | b'*')
-        || is_variable(value)
-        || value.iter().all(|b| *b == opening)
-        || PLACEHOLDERS.iter().any(|word| {
-            value
-                .get(..word.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
-        })
-        || value.contains(&b'(') && (value.contains(&b')') || digits == 0)
-        || value.starts_with(b"self.")
-        || value.starts_with(b"this.")
-        || value.windows(2).any(|w| w == b"::" || w == b"=>");
     let strong = mark == b'='
         || quote.is_some()
         || digits > 0 && (signs > 0 || value.len() >= 8)
@@ -223,12 +222,29 @@ fn value(bytes: &[u8], from: usize, how: How, clear: &mut [usize; 2]) -> Option<
         && (mark == b':' || !in_query && value.len() < 6);
     let least = if in_query { 6 } else { 4 };
     (value.len() >= least
-        && !placeholder
+        && !is_placeholder(value, digits)
         && strong
         && !plain_word
         && value.is_ascii()
         && !(mark == b':' && value.contains(&b' ')))
     .then_some((open, end))
+}
+
+/// What stands where a secret would: a variable, a word for one, a call; `digits` it has.
+fn is_placeholder(value: &[u8], digits: usize) -> bool {
+    let opening = value.first().copied().unwrap_or(b' ');
+    matches!(opening, b'{' | b'[' | b'<' | b'(' | b':' | b'*')
+        || is_variable(value)
+        || value.iter().all(|b| *b == opening)
+        || PLACEHOLDERS.iter().any(|word| {
+            value
+                .get(..word.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+        })
+        || value.contains(&b'(') && (value.contains(&b')') || digits == 0)
+        || value.starts_with(b"self.")
+        || value.starts_with(b"this.")
+        || value.windows(2).any(|w| w == b"::" || w == b"=>")
 }
 
 /// `$NAME`, `${…}`, `%s`, `%(name)s`, `%NAME%`: what a program puts a value in for.
@@ -260,6 +276,8 @@ fn is_given(value: &[u8], least: usize) -> bool {
 
 /// Where the word at `from` ends, its quotes left out, and where it begins.
 fn argument(bytes: &[u8], from: usize) -> (usize, usize) {
+    // One byte more than a secret has, so that a longer word is none.
+    let bytes = part(bytes, 0, from + LONGEST + 2);
     let quote = at(bytes, from);
     if matches!(quote, b'"' | b'\'') {
         return (
@@ -282,7 +300,7 @@ pub(super) fn commands(bytes: &[u8], seen: u16, found: &mut Vec<Found>) {
             propose(start, end, found);
         }
     };
-    for blank in memchr::memmem::find_iter(bytes, b"word is ") {
+    for blank in IS.find_iter(bytes) {
         let name = part(bytes, blank.saturating_sub(4), blank + 4);
         if name.eq_ignore_ascii_case(b"password") {
             propose_at(blank + 8, 6);
@@ -291,12 +309,17 @@ pub(super) fn commands(bytes: &[u8], seen: u16, found: &mut Vec<Found>) {
     if seen & DASH == 0 {
         return;
     }
-    for dashes in memchr::memmem::find_iter(bytes, b"--") {
-        let end = skip(bytes, dashes + 2, |b| b.is_ascii_lowercase() || b == b'-');
+    for dashes in DASHES.find_iter(bytes) {
+        // No longer name is looked at: a row of dashes must not be walked from each of them.
+        let near = part(bytes, dashes + 2, dashes + 2 + LONGEST_NAME);
+        let end = dashes + 2 + skip(near, 0, |b| b.is_ascii_lowercase() || b == b'-');
         let name = part(bytes, dashes + 2, end);
-        if at(bytes, end) == b' ' && name.len() < 40 && is_secret_name(name, false, b' ') {
+        if at(bytes, end) == b' ' && is_secret_name(name, false, b' ') {
             propose_at(end + 1, 4);
         }
+    }
+    if OPTION.find(bytes).is_none() {
+        return;
     }
     for (program, option, glued) in [
         (&b"mysql"[..], &b" -p"[..], true),
@@ -331,10 +354,11 @@ pub(super) fn commands(bytes: &[u8], seen: u16, found: &mut Vec<Found>) {
 
 /// `<password>X</password>`.
 pub(super) fn elements(bytes: &[u8], found: &mut Vec<Found>) {
-    for close in memchr::memmem::find_iter(bytes, b"</") {
-        let end = skip(bytes, close + 2, wordy);
+    for close in CLOSING.find_iter(bytes) {
+        let near = part(bytes, close + 2, close + 2 + LONGEST_NAME);
+        let end = close + 2 + skip(near, 0, wordy);
         let name = part(bytes, close + 2, end);
-        if name.len() > 40 || at(bytes, end) != b'>' || !is_secret_name(name, false, b':') {
+        if at(bytes, end) != b'>' || !is_secret_name(name, false, b':') {
             continue;
         }
         let floor = close.saturating_sub(LONGEST);

@@ -171,11 +171,12 @@ const PARAMETERS: &[&str] = &[
 ];
 
 /// Hosts on which `/@name` is a person, whatever follows.
-#[rustfmt::skip]
-const HANDLE_HOSTS: &[&str] = &[
-    "medium.com", "tiktok.com", "youtube.com", "threads.net", "threads.com", "mastodon.social", "flipboard.com", "substack.com",
-    "t.me", "rumble.com", "vimeo.com", "hackernoon.com", "kakao.com",
-];
+static HANDLE_HOSTS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    include_str!("../../config/handle_hosts.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect()
+});
 
 /// Proposes ids in `/users/1234`, `?uid=…` and `/@name`.
 pub(super) fn user_ids(text: &str, found: &mut Vec<Found>) {
@@ -373,7 +374,7 @@ mod tests {
             ),
             ("https://social.example.com/@s.ogibson", "s.ogibson"),
             ("https://medium.com/@maria-lopez/story-1", "maria-lopez"),
-            ("https://www.tiktok.com/@k_h/video/7", "k_h"),
+            ("https://www.youtube.com/@k_h/videos", "k_h"),
             ("/a?uid=8731&x=1", "8731"),
         ] {
             assert_eq!(spans(text, user_ids), [id], "{text}");
