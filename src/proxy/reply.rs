@@ -301,7 +301,7 @@ impl Reply {
 }
 
 /// Random, so that it names nothing but this answer.
-fn request_id() -> String {
+pub(crate) fn request_id() -> String {
     let mut bytes = [0u8; 8];
     // Without randomness the id is all zeros, which is still no value of the request.
     let _ = getrandom::fill(&mut bytes);
