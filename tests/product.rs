@@ -438,3 +438,14 @@ fn ids_keep_the_form_that_each_vendor_asks_for() {
         }
     }
 }
+
+#[test]
+fn a_name_among_attributes_is_a_persons_and_an_events_stays() {
+    let body = br#"{"api_key":"k","attributes":[{"external_id":"u-1","name":"Quibbleton"},{"external_id":"u-2","name":["Quibbleton"]}],"events":[{"external_id":"u-1","name":"Checkout","time":"2026-01-01T00:00:00Z"}],"purchases":[{"external_id":"u-1","product_id":"tea","currency":"EUR","price":4.5,"time":"2026-01-01T00:00:00Z"}]}"#;
+    for policy in ["default", "strict", "cnil", "hipaa-safe-harbor"] {
+        let left = forwarded(&builtin(policy), &post("braze", "/users/track", body));
+        assert!(!left.to_string().contains("Quibbleton"), "{policy}: {left}");
+        assert_eq!(left["events"][0]["name"], "Checkout", "{policy}");
+        assert_eq!(left["purchases"][0]["product_id"], "tea", "{policy}");
+    }
+}
