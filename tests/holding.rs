@@ -429,8 +429,17 @@ fn the_documented_limits_are_those_of_the_code() {
 }
 
 #[test]
-fn every_test_that_the_threats_name_is_there() {
-    let text = include_str!("../docs/threats.md");
+fn every_test_that_the_threats_and_facts_name_is_there() {
+    for text in [
+        include_str!("../docs/threats.md"),
+        include_str!("../docs/facts.md"),
+    ] {
+        assert!(tests_of(text) > 40);
+    }
+}
+
+/// How many tests the rows of a page name; each is there.
+fn tests_of(text: &str) -> usize {
     let mut count = 0;
     for row in text.lines().filter(|line| line.starts_with("| ")) {
         let held = row.split('|').nth(3).unwrap_or("");
@@ -450,7 +459,7 @@ fn every_test_that_the_threats_name_is_there() {
             count += 1;
         }
     }
-    assert!(count > 40, "{count}");
+    count
 }
 
 #[test]

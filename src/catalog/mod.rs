@@ -68,12 +68,12 @@ pub struct Vendor {
     pub endpoints: Box<[Endpoint]>,
 }
 
-/// What is known of events whose member `key` is the text `value`.
+/// What is known of events whose member `key` is the text `value`, or any text where that is `*`.
 #[derive(Debug, Clone)]
 pub struct EventKind {
     /// A member of the event: `type`.
     pub key: Box<str>,
-    /// Its text: `page`.
+    /// Its text: `page`; `*` any.
     pub value: Box<str>,
     /// Category and protection of its fields.
     pub fields: Box<[Field]>,

@@ -23,11 +23,10 @@ impl Judge<'_, '_> {
                 return false;
             };
             // Two members of that name: two readers would see two kinds.
-            !node.escaped
-                && text.get(node.range()) == Some(value)
-                && tape
-                    .member_from(text, at, node.next as usize, key)
-                    .is_none()
+            let fits = value == "*" || (!node.escaped && text.get(node.range()) == Some(value));
+            fits && tape
+                .member_from(text, at, node.next as usize, key)
+                .is_none()
         };
         let mut kinds = self.plan.kinds.iter();
         let found = kinds.position(|(key, value)| is(key, value));
