@@ -68,16 +68,22 @@ pub(super) fn read_kinds(t: &Table<'_>, d: &mut Diagnostics) -> Vec<EventKind> {
         };
         let entries = when.entries();
         let [(key, value)] = entries.as_slice() else {
-            let message = "`when` names one member of an event and its text";
+            let message = "`when` names one member of an event and its text, or a list of texts";
             d.push(Diagnostic::error("bad-kind", message, span));
             continue;
         };
-        if let (Some(value), Some(fields)) = (value.str(d), fields) {
-            kinds.push(EventKind {
+        let known = d.items.len();
+        let values = value.str_list(d);
+        if values.is_empty() && d.items.len() == known {
+            let message = "`when` lists no text: no event is of this kind";
+            d.push(Diagnostic::error("bad-kind", message, value.span()));
+        }
+        if let Some(fields) = fields {
+            kinds.extend(values.iter().map(|value| EventKind {
                 key: key.value.into(),
                 value: value.value.into(),
-                fields,
-            });
+                fields: fields.clone(),
+            }));
         }
     }
     kinds
@@ -133,6 +139,36 @@ fn json_text(value: &Value<'_>, d: &mut Diagnostics) -> Option<Box<str>> {
         _ => {
             value.expected("a string, an integer or a boolean", d);
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::catalog::load::load;
+
+    fn kinds(when: &str) -> Result<Vec<String>, String> {
+        let catalog = format!(
+            "name = \"acme\"\ntitle = \"Acme\"\nupstream = \"https://in.acme.example\"\n\
+             [[kind]]\nwhen = {when}\n[kind.fields]\n\"user.name\" = [\"n\"]\n"
+        );
+        let (vendor, _) = load("acme.toml", &catalog).map_err(|d| d.to_string())?;
+        let said = |k: &crate::catalog::EventKind| format!("{} {}", k.key, k.value);
+        Ok(vendor.kinds.iter().map(said).collect())
+    }
+
+    #[test]
+    fn a_kind_is_told_by_a_text_or_by_one_of_several() {
+        assert_eq!(kinds("{ type = \"page\" }").unwrap(), ["type page"]);
+        let two = kinds("{ type = [\"identify\", \"alias\"] }").unwrap();
+        assert_eq!(two, ["type identify", "type alias"]);
+        for bad in [
+            "{}",
+            "{ type = 1 }",
+            "{ type = [] }",
+            "{ a = \"b\", c = \"d\" }",
+        ] {
+            assert!(kinds(bad).is_err(), "{bad}");
         }
     }
 }

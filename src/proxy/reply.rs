@@ -286,7 +286,8 @@ impl Reply {
                 "Basic realm=\"tamis\", charset=\"UTF-8\"",
             );
         }
-        if status == 503 {
+        // Troubles that will pass: libraries that read this come again then.
+        if matches!(status, 502..=504) {
             reply.set("retry-after", "5");
         }
         reply

@@ -1,8 +1,9 @@
 //! The real target of a request whose SDK wraps it into a query parameter.
 //!
 //! What is inside is treated as if it had stood on the request line: it must be a path of the
-//! vendor's own with an optional query. Whatever could be read as something else (another host, a
-//! second wrapping, further parameters beside it) is refused.
+//! vendor's own with an optional query, or a whole URL at one of the vendor's catalogued hosts (which
+//! says no more: the request goes to the route's upstream all the same). Whatever could be read as
+//! something else (another host, a second wrapping, further parameters beside it) is refused.
 
 use crate::catalog::Vendor;
 use crate::codec::{DecodeError, DecodeErrorKind, form};
@@ -48,7 +49,13 @@ pub fn real_target(
     let mut text = String::new();
     form::decode(query.as_bytes().get(value).unwrap_or(&[]), &mut text)?;
     let visible = text.bytes().all(|b| (b'!'..0x7f).contains(&b));
-    if !visible || !text.starts_with('/') || text.starts_with("//") || text.contains(['\\', '#']) {
+    if !visible || text.contains(['\\', '#']) {
+        return Err(shape());
+    }
+    if let Some(path) = own_path(vendor, &text) {
+        text = path.to_owned();
+    }
+    if !text.starts_with('/') || text.starts_with("//") {
         return Err(shape());
     }
     let (path, query) = match text.split_once('?') {
@@ -62,6 +69,28 @@ pub fn real_target(
     }
 }
 
+/// What follows the host of a URL that names one of the vendor's: no user, no port, no other scheme.
+fn own_path<'t>(vendor: &Vendor, url: &'t str) -> Option<&'t str> {
+    let rest = url.strip_prefix("https://")?;
+    let (host, path) = rest.split_at(rest.find('/')?);
+    let listed = |known: &str| match known.strip_prefix("*.") {
+        Some(domain) => host
+            .strip_suffix(domain)
+            .and_then(|label| label.strip_suffix('.'))
+            .is_some_and(|label| !label.is_empty() && label.bytes().all(is_label)),
+        None => host == known,
+    };
+    vendor
+        .hosts
+        .iter()
+        .any(|known| listed(known))
+        .then_some(path)
+}
+
+fn is_label(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')
+}
+
 fn shape() -> DecodeError {
     DecodeError::new(DecodeErrorKind::Shape, "target", 0)
 }
@@ -72,7 +101,7 @@ mod tests {
 
     fn real(path: &str, query: &str) -> Result<Option<String>, DecodeErrorKind> {
         let catalog = "name = \"acme\"\ntitle = \"Acme\"\nupstream = \"https://in.acme.example\"\n\
-            forward_param = \"fwd\"\n";
+            hosts = [\"in.acme.example\", \"*.in.acme.example\"]\nforward_param = \"fwd\"\n";
         let (vendor, _) = crate::catalog::load::load("acme.toml", catalog).unwrap();
         let target = real_target(&vendor, path, Some(query)).map_err(|e| e.kind)?;
         Ok(target.map(|t| format!("{} {}", t.path, t.query.as_deref().unwrap_or("-"))))
@@ -84,6 +113,10 @@ mod tests {
         assert_eq!(real("/", inner), Ok(Some("/api/v2/rum a=1&b=x%20y".into())));
         assert_eq!(real("", "fwd=/v1/input"), Ok(Some("/v1/input -".into())));
         assert_eq!(real("/api", "a=1"), Ok(None));
+        for host in ["in.acme.example", "rum.in.acme.example"] {
+            let whole = format!("fwd=https%3A%2F%2F{host}%2Fapi%2Fv2%2Frum%3Fa%3D1");
+            assert_eq!(real("/", &whole), Ok(Some("/api/v2/rum a=1".into())));
+        }
     }
 
     #[test]
@@ -93,6 +126,17 @@ mod tests {
             "fwd",
             "fwd=api",
             "fwd=https%3A%2F%2Fevil.example%2F",
+            "fwd=https%3A%2F%2Fevil.example%2Fin.acme.example%2F",
+            "fwd=https%3A%2F%2Fin.acme.example.evil.example%2F",
+            "fwd=https%3A%2F%2Fevilin.acme.example%2F",
+            "fwd=https%3A%2F%2Fevil.example%40in.acme.example%2F",
+            "fwd=https%3A%2F%2F.in.acme.example%2F",
+            "fwd=https%3A%2F%2Fin.acme.example%3A8443%2F",
+            "fwd=https%3A%2F%2Fin.acme.example%3Fa%3D1",
+            "fwd=https%3A%2F%2Fin.acme.example",
+            "fwd=https%3A%2F%2Fin.acme.example%2F%2Fevil.example%2F",
+            "fwd=http%3A%2F%2Fin.acme.example%2Fapi",
+            "fwd=HTTPS%3A%2F%2Fin.acme.example%2Fapi",
             "fwd=%2F%2Fevil.example%2F",
             "fwd=%2F%5Cevil.example",
             "fwd=%2Fa%23b",
