@@ -179,7 +179,6 @@ pub(super) fn propose(start: usize, end: usize, found: &mut Vec<Found>) {
 }
 
 /// A word of letters, digits, `_` and `-`, and what it may begin.
-#[expect(clippy::too_many_lines, reason = "one case after the other")]
 fn word(bytes: &[u8], start: usize, end: usize, found: &mut Vec<Found>) {
     let len = end - start;
     let text = part(bytes, start, end);
