@@ -4,6 +4,7 @@
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::too_many_lines,
     reason = "a panic is a failed test, and a table of cases is long"
 )]
@@ -303,4 +304,70 @@ fn the_built_in_policies_are_tested_anywhere() {
     );
     // What is compiled in cannot be written.
     assert_eq!(code(&tamis(dir.path(), &["test", "--update"])), Some(2));
+}
+
+#[test]
+fn explain_tells_that_a_kept_text_was_searched() {
+    let dir = tempfile::tempdir().unwrap();
+    let body = r#"{"event":"x","properties":{"note":"ask jane@example.com","plan":"pro"}}"#;
+    std::fs::write(dir.path().join("b.json"), body).unwrap();
+    let args = ["explain", "--vendor", "mixpanel", "--endpoint", "/track"];
+    let table = said(&tamis(dir.path(), &[&args[..], &["b.json"]].concat()));
+    let line = |field: &str| {
+        table
+            .lines()
+            .find(|l| l.contains(field))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(
+        line("properties.note").contains("keep, parts judged"),
+        "{table}"
+    );
+    assert!(!line("properties.plan").contains("parts"), "{table}");
+    let output = tamis(dir.path(), &[&args[..], &["b.json", "--json"]].concat());
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let inside: Vec<_> = told["fields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|field| field["inside_text"] == true)
+        .collect();
+    assert_eq!(inside.len(), 1, "{told}");
+    assert_eq!(
+        (&inside[0]["action"], &inside[0]["after"]),
+        (&"keep".into(), &"ask [email]".into())
+    );
+}
+
+#[test]
+fn a_key_that_cannot_be_read_is_not_replaced() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let made = tamis(dir.path(), &["keys", "new", "--json"]);
+    let told: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    assert_eq!(told["epoch"], 1);
+    let ring = dir.path().join("state/keys/primary");
+    let open = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(ring.join("1.key"), open).unwrap();
+    let again = tamis(dir.path(), &["keys", "new"]);
+    assert_eq!(code(&again), Some(2));
+    assert!(said(&again).contains("chmod 600"), "{}", said(&again));
+    assert!(!ring.join("2.key").exists());
+}
+
+#[test]
+fn what_is_done_is_told_as_json_too() {
+    let dir = tempfile::tempdir().unwrap();
+    for (args, member) in [
+        (&["keys", "new", "--json"][..], "made"),
+        (&["keys", "rotate", "--json"], "epoch"),
+        (&["keys", "shred", "1", "--json"], "state"),
+        (&["ca", "new", "--json"], "cert"),
+    ] {
+        let output = tamis(dir.path(), args);
+        let told: serde_json::Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
+        assert!(!told[member].is_null(), "{args:?}: {told}");
+    }
 }

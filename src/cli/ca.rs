@@ -48,7 +48,7 @@ pub(super) fn main(args: &Ca) -> anyhow::Result<ExitCode> {
     let config = setup::config(&args.common)?;
     let files = setup::ca_files(&config);
     match &args.command {
-        Command::New { days, force } => new(&config, &files, *days, *force)?,
+        Command::New { days, force } => new(&config, &files, (*days, *force), args.json)?,
         Command::Show { pem: true } => {
             CaInfo::read(&files.cert)?;
             output::bytes(&std::fs::read(&files.cert)?)?;
@@ -58,7 +58,12 @@ pub(super) fn main(args: &Ca) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn new(config: &Config, files: &TlsFiles, days: u32, force: bool) -> anyhow::Result<()> {
+fn new(
+    config: &Config,
+    files: &TlsFiles,
+    (days, force): (u32, bool),
+    json: output::Json,
+) -> anyhow::Result<()> {
     for file in [&files.cert, &files.key] {
         if file.exists() && !force {
             bail!(
@@ -71,13 +76,17 @@ fn new(config: &Config, files: &TlsFiles, days: u32, force: bool) -> anyhow::Res
     let made = tls::new_ca(&names, days)?;
     write(&files.key, &made.key, 0o600)?;
     write(&files.cert, &made.cert, 0o644)?;
-    output::line(&format!(
-        "made {} and {} (keep the key to yourself), good for {days} days and for {} hosts",
-        files.cert.display(),
-        files.key.display(),
-        names.len()
-    ));
-    output::line("let clients trust the certificate; `tamis ca show --pem` prints it");
+    let (cert, key) = (files.cert.display(), files.key.display());
+    json.told(
+        &serde_json::json!({
+            "cert": cert.to_string(), "key": key.to_string(), "days": days, "hosts": names.len(),
+        }),
+        &format!(
+            "made {cert} and {key} (keep the key to yourself), good for {days} days and for {} hosts\n\
+             let clients trust the certificate; `tamis ca show --pem` prints it",
+            names.len()
+        ),
+    );
     Ok(())
 }
 

@@ -66,9 +66,15 @@ fn to_json(row: &Row) -> serde_json::Value {
         "found_by": row.source.name(),
         "rule": &*row.rule,
         "action": row.action,
+        "inside_text": inside(row),
         "before": row.before,
         "after": row.after.as_ref().unwrap_or(&row.before),
     })
+}
+
+/// Whether a kept text leaves otherwise than it came, since parts of it were judged by themselves.
+fn inside(row: &Row) -> bool {
+    row.action == "keep" && row.after.as_ref().is_some_and(|after| *after != row.before)
 }
 
 fn to_cells(row: &Row) -> Vec<String> {
@@ -87,7 +93,11 @@ fn to_cells(row: &Row) -> Vec<String> {
         row.category.map_or("-", |c| c.key()).to_owned(),
         row.source.name().to_owned(),
         output::cell(rule, 36),
-        row.action.to_owned(),
+        if inside(row) {
+            "keep, parts judged".to_owned()
+        } else {
+            row.action.to_owned()
+        },
         output::cell(&row.before, 40),
         after,
     ]

@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 
 use super::{Common, output, setup};
-use crate::keys::{self, EpochState, KeyRing};
+use crate::keys::{self, EpochState, KeyError, KeyRing};
 
 #[derive(Args)]
 pub(super) struct Keys {
@@ -40,34 +40,43 @@ pub(super) fn main(args: &Keys) -> anyhow::Result<ExitCode> {
     let config = setup::config(&args.common)?;
     let dir = setup::state_dir(&config);
     match &args.command {
-        Command::New => match KeyRing::open(&dir, &args.name) {
-            Ok(ring) => bail!(
+        Command::New => match KeyRing::is_there(&dir, &args.name) {
+            Ok(true) => bail!(
                 "the key {:?} exists (epoch {}); `tamis keys rotate` starts a new epoch",
                 args.name,
-                ring.current_epoch()
+                KeyRing::open(&dir, &args.name)?.current_epoch()
             ),
-            Err(_) => {
+            // A key that is there and cannot be read is not replaced: every pseudonym would change.
+            Err(error) if !matches!(error, KeyError::Empty { .. }) => return Err(error.into()),
+            Ok(false) | Err(_) => {
                 let ring = keys::renew(&dir, &args.name)?;
-                output::line(&format!(
-                    "made key {:?}, epoch {}, in {}: back it up",
-                    args.name,
-                    ring.current_epoch(),
-                    dir.join("keys").join(&args.name).display()
-                ));
+                let place = dir.join("keys").join(&args.name).display().to_string();
+                let epoch = ring.current_epoch();
+                args.json.told(
+                    &serde_json::json!({ "made": args.name, "epoch": epoch, "place": place }),
+                    &format!(
+                        "made key {:?}, epoch {epoch}, in {place}: back it up",
+                        args.name
+                    ),
+                );
             }
         },
         Command::List => list(&KeyRing::open(&dir, &args.name)?, args.json.json)?,
         Command::Rotate => {
             let epoch = KeyRing::open(&dir, &args.name)?.rotate()?;
-            output::line(&format!(
-                "epoch {epoch} is current; reload or restart the proxy to use it, and back it up"
-            ));
+            args.json.told(
+                &serde_json::json!({ "epoch": epoch, "state": "current" }),
+                &format!(
+                    "epoch {epoch} is current; reload or restart the proxy to use it, and back it up"
+                ),
+            );
         }
         Command::Shred { epoch } => {
             KeyRing::open(&dir, &args.name)?.shred(*epoch)?;
-            output::line(&format!(
-                "epoch {epoch} is gone from this machine; destroy its backups as well"
-            ));
+            args.json.told(
+                &serde_json::json!({ "epoch": epoch, "state": "shredded" }),
+                &format!("epoch {epoch} is gone from this machine; destroy its backups as well"),
+            );
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -16,6 +16,17 @@ pub(super) struct Json {
     pub(super) json: bool,
 }
 
+impl Json {
+    /// What was done: as JSON, or in words.
+    pub(super) fn told(self, json: &serde_json::Value, words: &str) {
+        if self.json {
+            line(&format!("{json:#}"));
+        } else {
+            line(words);
+        }
+    }
+}
+
 /// One line on standard output.
 pub(super) fn line(text: &str) {
     // A reader that went away (`| head`) is no error of ours.

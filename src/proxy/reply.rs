@@ -103,7 +103,12 @@ impl Problem {
                 "Project not allowed",
                 "the request's project is not one of the route's projects",
             ),
-            Self::Route => fixed(404, "no-route", "Unknown route", "no route has this path"),
+            Self::Route => fixed(
+                404,
+                "no-route",
+                "Unknown route",
+                "no route has this path and host; a path begins with its route, by default the vendor's name",
+            ),
             Self::Endpoint => fixed(
                 404,
                 "no-endpoint",
