@@ -2,6 +2,8 @@
 # A static binary in an empty image, run by nobody in particular:
 #   docker build -t tamis .
 #   docker run --read-only --cap-drop ALL -p 8080:8080 -v tamis-state:/var/lib/tamis tamis
+# A configuration is mounted and named by TAMIS_CONFIG; TAMIS_LISTEN below wins over its `[gateway] listen`,
+# so set that too where it listens elsewhere (-e TAMIS_LISTEN=0.0.0.0:8443).
 # The root file system may be read-only; only /var/lib/tamis (the pseudonym keys: back it up) is written.
 
 FROM rust:1.95-alpine AS build

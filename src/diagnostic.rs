@@ -90,6 +90,19 @@ impl Diagnostics {
         self.items.push(item);
     }
 
+    /// Hides a part of the source, so that no finding is drawn with it; places stay what they are.
+    pub fn conceal(&mut self, part: Range<usize>) {
+        let Some(text) = self.source.get(part.clone()) else {
+            return;
+        };
+        // As many bytes, so that spans go on pointing at what they did.
+        let hidden: String = text
+            .bytes()
+            .map(|byte| if byte == b'\n' { '\n' } else { '*' })
+            .collect();
+        self.source.replace_range(part, &hidden);
+    }
+
     /// Whether any finding is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {

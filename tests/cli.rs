@@ -639,6 +639,27 @@ fn a_report_of_canaries_is_made_and_checked() {
     std::fs::write(file, "{}").unwrap();
     assert_eq!(code(&tamis(dir.path(), &["verify", "--check", file])), 2);
 
+    // The same over HTTP/2: as many canaries, as many requests that arrive.
+    let again = [
+        "verify",
+        "--vendor",
+        "plausible",
+        "--seed",
+        seed,
+        "--via",
+        "http2",
+        "--json",
+    ];
+    let again = json(&good(dir.path(), &again, ""));
+    assert_eq!(
+        (&written["via"], &again["via"]),
+        (&"http1".into(), &"http2".into())
+    );
+    assert_eq!(written["totals"], again["totals"]);
+    assert_eq!(written["lines"], again["lines"]);
+    let no = tamis(dir.path(), &["verify", "--via", "carrier-pigeon"]);
+    assert_eq!(code(&no), 2);
+
     let slip = tamis(dir.path(), &["verify", "--vendor", "plausble"]);
     assert_eq!(code(&slip), 2);
     assert!(

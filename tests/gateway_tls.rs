@@ -311,6 +311,13 @@ fn admin_shows_and_reloads() {
     ] {
         let answer = ask(addr, method, path, more);
         assert_eq!(status(&answer), want, "{method} {path} {more}: {answer}");
+        let problem = answer.contains("content-type: application/problem+json");
+        assert_eq!(problem, want >= 400, "{answer}");
+        assert_eq!(
+            answer.contains("\"request_id\":\""),
+            want >= 400,
+            "{answer}"
+        );
     }
     let metrics = ask(addr, "GET", "/metrics", "");
     for line in [

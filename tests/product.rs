@@ -331,3 +331,110 @@ fn what_must_be_there_is_added_with_the_member_it_belongs_to() {
         r#"{"batch":[{"event":"a","properties":{"$geoip_disable":true}}],"api_key":"k"}"#
     );
 }
+
+#[test]
+fn ids_keep_the_form_that_each_vendor_asks_for() {
+    type Form = fn(&str) -> bool;
+    let uuid: Form = |id| {
+        let of = |at: usize, set: &str| set.contains(char::from(id.as_bytes()[at]));
+        let lower = |b: u8| b == b'-' || b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        id.len() == 36 && id.bytes().all(lower) && of(14, "12345678") && of(19, "89ab")
+    };
+    let hex: Form = |id| id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    let dotted: Form = |id| {
+        let parts: Vec<&str> = id.split('.').collect();
+        let digits = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        parts.len() == 2 && parts.iter().all(digits)
+    };
+    let prefixed: Form = |id| id.starts_with("$device:") && id.len() == 44;
+    let long: Form = |id| (5..=50).contains(&id.len());
+    const UUID: &str = "f47ac10b-58cc-4372-a567-0e02b2c3d479";
+    let mixpanel =
+        format!(r#"[{{"event":"e","properties":{{"token":"t","distinct_id":"$device:{UUID}"}}}}]"#);
+    let posthog =
+        format!(r#"[{{"event":"e","properties":{{"token":"t","distinct_id":"{UUID}"}}}}]"#);
+    let segment = format!(r#"{{"type":"track","event":"e","anonymousId":"{UUID}"}}"#);
+    let amplitude =
+        r#"{"api_key":"k","events":[{"event_type":"e","user_id":"u","device_id":"d"}]}"#;
+    let datadog = format!(
+        r#"{{"type":"view","date":1,"session":{{"id":"{UUID}"}},"view":{{"id":"{UUID}"}}}}"#
+    );
+    let umami =
+        r#"{"type":"event","payload":{"website":"b59e9c65-ae32-47f1-8400-119fcf4861c4","id":"u"}}"#;
+    let by_body: &[(&str, &str, &str, &str, Form)] = &[
+        (
+            "mixpanel",
+            "/track",
+            &mixpanel,
+            "/0/properties/distinct_id",
+            prefixed,
+        ),
+        (
+            "posthog",
+            "/e/",
+            &posthog,
+            "/0/properties/distinct_id",
+            uuid,
+        ),
+        ("segment", "/v1/t", &segment, "/anonymousId", uuid),
+        (
+            "amplitude",
+            "/2/httpapi",
+            amplitude,
+            "/events/0/user_id",
+            long,
+        ),
+        (
+            "amplitude",
+            "/2/httpapi",
+            amplitude,
+            "/events/0/device_id",
+            long,
+        ),
+        ("datadog", "/api/v2/rum", &datadog, "/session/id", uuid),
+        ("datadog", "/api/v2/rum", &datadog, "/view/id", uuid),
+        ("umami", "/api/send", umami, "/payload/id", long),
+    ];
+    let ga = format!("v=2&tid=G-1&en=x&cid=123456789.1717171717&sid=1717171717");
+    let matomo = "idsite=1&rec=1&_id=0123456789abcdef&url=https%3A%2F%2Fshop.example%2F";
+    let snowplow = format!("e=pv&p=web&duid={UUID}&sid={UUID}");
+    let by_query: &[(&str, &str, &str, &str, Form)] = &[
+        ("ga4", "/g/collect", &ga, "cid", dotted),
+        ("matomo", "/matomo.php", matomo, "_id", hex),
+        ("matomo", "/matomo.php", matomo, "cid", hex),
+        ("snowplow", "/i", &snowplow, "duid", uuid),
+        ("snowplow", "/i", &snowplow, "sid", uuid),
+    ];
+    for policy in ["default", "strict", "cnil", "hipaa-safe-harbor"] {
+        let scrubber = builtin(policy);
+        for (vendor, path, body, at, form) in by_body {
+            let left = forwarded(&scrubber, &post(vendor, path, body.as_bytes()));
+            let id = left.pointer(at).and_then(Value::as_str).unwrap_or_default();
+            assert!(
+                form(id) && !body.contains(&format!("\"{id}\"")),
+                "{policy} {vendor} {at}: {left}"
+            );
+        }
+        for (vendor, path, query, name, form) in by_query {
+            let request = Request {
+                query: Some(query),
+                method: "GET",
+                headers: vec![],
+                ..post(vendor, path, b"")
+            };
+            let Outcome::Forward(clean) = send(&scrubber, &request) else {
+                panic!("{vendor} {query}");
+            };
+            let mut pairs = clean
+                .target()
+                .split(['?', '&'])
+                .filter_map(|pair| pair.split_once('='));
+            let id = pairs.find(|(key, _)| key == name).map_or("", |(_, id)| id);
+            assert!(
+                form(id) && !query.contains(id),
+                "{policy} {vendor} {name}: {}",
+                clean.target()
+            );
+        }
+    }
+}

@@ -15,10 +15,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use door_support::{Client, gate, gate_with, generation, good, post, status, upstream};
+use tamis::catalog::load;
 use tamis::config::{Config, Route};
 use tamis::deliver::FAILURES;
 use tamis::policy::CompiledPolicy;
-use tamis::proxy::Generation;
+use tamis::proxy::{Generation, Stamps};
 use tamis::scrub::Scrubber;
 use tamis::sensitive::SecretKey;
 
@@ -191,6 +192,73 @@ fn dropping(nth: usize, upstream: &str) -> Generation {
     let vendors = vec![door_support::vendor(upstream)];
     let scrubber = Scrubber::new(Arc::new(policy), vendors, &SecretKey::new([7; 32]));
     Generation::new(config, scrubber, "nowhere", Path::new(""))
+}
+
+/// A catalog with one more endpoint than before, at the same upstream.
+fn catalog(upstream: &str, more: &str) -> String {
+    format!(
+        r#"
+        name = "acme"
+        title = "Acme"
+        upstream = "{upstream}"
+        [formats.json]
+        types = ["*"]
+        layers = ["json"]
+        [defaults.collect]
+        methods = ["POST"]
+        body = ["json"]
+        events = ["."]
+        answers = [{{ status = 200 }}]
+        [[endpoint]]
+        paths = ["/track"]
+        kind = "collect"
+        {more}
+        "#
+    )
+}
+
+#[test]
+fn a_catalog_alone_is_loaded_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, up) = (folder.path().join("acme.toml"), good());
+    std::fs::write(&file, catalog(&up.url, "")).unwrap();
+    let (read, dir) = (file.clone(), folder.path().to_path_buf());
+    let gate = gate_with(Box::new(move || {
+        let mut config = Config::default();
+        config.gateway.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        config.vendors_dir = Some(dir.clone());
+        let text = std::fs::read_to_string(&read)?;
+        let (vendor, _) = load::load("acme.toml", &text).map_err(|d| d.to_string())?;
+        let policy = "version = 1\nname = \"test\"\nunlisted = \"keep\"\n";
+        let (policy, _) = CompiledPolicy::load("t.toml", policy).map_err(|d| d.to_string())?;
+        let key = SecretKey::new([7; 32]);
+        let scrubber = Scrubber::new(Arc::new(policy), vec![Arc::new(vendor)], &key);
+        Ok(Generation::new(config, scrubber, "nowhere", Path::new("")))
+    }));
+    let digest = gate.live.current().generation.policy_digest.clone();
+    let mut client = Client::new(gate.addr);
+    let mut ask = |path: &str| {
+        client.send(post("{}").replace("/acme/track", path));
+        let answer = client.answer();
+        if answer.contains("connection: close") {
+            client = Client::new(gate.addr);
+        }
+        status(&answer)
+    };
+    assert_eq!((ask("/acme/track"), ask("/acme/new")), (200, 404));
+    // The watch on files sees it, and the load takes it: a new endpoint, and a field that is a person's.
+    let before = Stamps::of(&gate.live.current().generation.config);
+    let more = "[[endpoint]]\npaths = [\"/new\"]\nkind = \"collect\"\n";
+    std::fs::write(&file, catalog(&up.url, more)).unwrap();
+    assert_ne!(before, Stamps::of(&gate.live.current().generation.config));
+    gate.live.reload("test").unwrap();
+    assert_eq!((ask("/acme/track"), ask("/acme/new")), (200, 200));
+    assert_eq!(gate.live.current().generation.policy_digest, digest);
+    // One that does not check changes nothing.
+    std::fs::write(&file, "name = \"acme\"\n").unwrap();
+    let refused = gate.live.reload("test").unwrap_err();
+    assert!(refused.contains("acme.toml:"), "{refused}");
+    assert_eq!((ask("/acme/track"), ask("/acme/new")), (200, 200));
 }
 
 #[test]

@@ -97,7 +97,6 @@ pub fn random(shape: Shape, value: Value<'_>, cx: &Context<'_>, out: &mut String
     {
         return Effect::Keep;
     }
-    let start = out.len();
     let mut stream = Stream::new(random_block);
     let effect = match value {
         Value::Number(_) if keeps_numbers(shape) => {
@@ -109,6 +108,9 @@ pub fn random(shape: Shape, value: Value<'_>, cx: &Context<'_>, out: &mut String
                 shape,
                 ..Hash::default()
             };
+            // Without its prefix an id of a browser would be taken for one of a person.
+            let text = cx.pseudonymizer.keep_prefix(text, out);
+            let start = out.len();
             write(&mut stream, Form::of(text), text, &hash, out);
             if shape == Shape::Keep {
                 keep_day(text, cx, start, out);

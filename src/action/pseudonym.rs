@@ -87,7 +87,7 @@ impl Pseudonymizer {
     }
 
     /// Copies a catalogued prefix; answers what stands after it.
-    fn keep_prefix<'v>(&self, value: &'v str, out: &mut String) -> &'v str {
+    pub(super) fn keep_prefix<'v>(&self, value: &'v str, out: &mut String) -> &'v str {
         for prefix in &self.prefixes {
             if let Some(rest) = value.strip_prefix(&**prefix)
                 && !rest.is_empty()

@@ -2,7 +2,7 @@
 //!
 //! Invariant: names, counts and times only, no value of a client. Without a token it answers only to
 //! a loopback `Host`, so that a web page cannot reach it by a name of its own; what changes something
-//! is POST and refuses foreign origins.
+//! is POST and refuses foreign origins. What goes wrong is told as RFC 9457 says, as at the gateway.
 
 mod inventory;
 mod shadow;
@@ -10,7 +10,7 @@ mod shadow;
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 
-use crate::proxy::{Live, handed_over};
+use crate::proxy::{Live, handed_over, request_id};
 use crate::telemetry;
 
 /// What can be read, and only that.
@@ -37,6 +37,9 @@ const READ: [&str; 8] = [
     "/api/shadow",
     "/api/inventory",
 ];
+
+/// Bytes of a token, at least.
+const TOKEN: usize = 16;
 
 /// Connections at once.
 const CONNECTIONS: usize = 64;
@@ -60,9 +63,14 @@ pub enum AdminError {
     /// Not loopback and no token.
     #[error("admin.listen is not a loopback address: set admin.token_file")]
     Exposed,
-    /// The token's file is empty or cannot be read.
-    #[error("admin.token_file cannot be read or is shorter than 16 bytes")]
-    Token,
+    /// The token's file cannot be read, or is too short to be one.
+    #[error("admin.token_file: {}: {why}", file.display())]
+    Token {
+        /// The file.
+        file: PathBuf,
+        /// What is the matter with it, and what to do.
+        why: String,
+    },
     /// The address cannot be bound.
     #[error("admin listener: {0}")]
     Io(#[from] io::Error),
@@ -138,11 +146,33 @@ impl Admin {
     }
 }
 
+/// Whether a token's file would do.
+///
+/// # Errors
+/// [`AdminError::Token`]: it cannot be read, or what it holds is too short.
+pub fn check_token(file: &Path) -> Result<(), AdminError> {
+    read_token(file).map(|_| ())
+}
+
 fn read_token(file: &Path) -> Result<Vec<u8>, AdminError> {
-    let text = std::fs::read(file).map_err(|_| AdminError::Token)?;
+    let bad = |why: String| AdminError::Token {
+        file: file.into(),
+        why,
+    };
+    let text = std::fs::read(file).map_err(|error| {
+        let known = [
+            (io::ErrorKind::NotFound, "there is no such file"),
+            (io::ErrorKind::PermissionDenied, "this user may not read it"),
+        ];
+        let said = known.iter().find(|(kind, _)| *kind == error.kind());
+        bad(said.map_or_else(|| error.kind().to_string(), |(_, why)| (*why).to_owned()))
+    })?;
     let token = text.trim_ascii().to_vec();
-    if token.len() < 16 {
-        return Err(AdminError::Token);
+    if token.len() < TOKEN {
+        return Err(bad(format!(
+            "it holds a token of {} bytes, and {TOKEN} are the least (`openssl rand -hex 32` makes one)",
+            token.len()
+        )));
     }
     Ok(token)
 }
@@ -154,7 +184,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
     // Probes carry no token.
     let open = matches!(path, "/healthz" | "/readyz");
     if let Err(status) = state.may(request.headers(), open) {
-        return text(status, "not allowed here\n");
+        return denied(status);
     }
     let get = matches!(*request.method(), Method::GET | Method::HEAD);
     match (path, get) {
@@ -183,7 +213,11 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
         ),
         (path, false) if READ.contains(&path) => not_allowed("GET, HEAD"),
         ("/reload", _) => not_allowed("POST"),
-        _ => text(StatusCode::NOT_FOUND, "nothing here\n"),
+        _ => problem(
+            StatusCode::NOT_FOUND,
+            "no-page",
+            "nothing is at this path of the admin listener",
+        ),
     }
 }
 
@@ -231,18 +265,20 @@ fn is_loopback(host: &str) -> bool {
 /// An answer that takes its time to make, made beside.
 async fn blocking(make: impl FnOnce() -> Answer + Send + 'static) -> Answer {
     let done = tokio::task::spawn_blocking(make).await;
-    done.unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "it failed\n"))
+    done.unwrap_or_else(|_| failed())
 }
 
 async fn reload(state: Arc<State>) -> Answer {
     let done = tokio::task::spawn_blocking(move || state.live.reload("admin")).await;
     match done {
         Ok(Ok(())) => json(StatusCode::OK, &serde_json::json!({"result": "ok"})),
-        Ok(Err(reason)) => json(
+        Ok(Err(reason)) => problem_with(
             StatusCode::UNPROCESSABLE_ENTITY,
-            &serde_json::json!({"result": "refused", "reason": reason}),
+            "reload-refused",
+            "the files do not check; the old configuration stays in force",
+            serde_json::json!({"result": "refused", "reason": reason}),
         ),
-        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the reload failed\n"),
+        Err(_) => failed(),
     }
 }
 
@@ -310,10 +346,64 @@ fn escape(text: &str) -> String {
 }
 
 fn not_allowed(methods: &'static str) -> Answer {
-    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
+    let mut answer = problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method",
+        "this path does not take this method",
+    );
     let methods = http::HeaderValue::from_static(methods);
     answer.headers_mut().insert(http::header::ALLOW, methods);
     answer
+}
+
+fn denied(status: StatusCode) -> Answer {
+    if status == StatusCode::UNAUTHORIZED {
+        let mut answer = problem(
+            status,
+            "admin-token",
+            "the admin listener asks for its token",
+        );
+        let scheme = http::HeaderValue::from_static("Bearer");
+        answer
+            .headers_mut()
+            .insert(http::header::WWW_AUTHENTICATE, scheme);
+        return answer;
+    }
+    problem(
+        status,
+        "admin-host",
+        "without a token only localhost may ask, and no page of another origin",
+    )
+}
+
+fn failed() -> Answer {
+    problem(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "the request failed",
+    )
+}
+
+fn problem(status: StatusCode, code: &str, detail: &str) -> Answer {
+    problem_with(status, code, detail, serde_json::json!({}))
+}
+
+/// RFC 9457, with members besides.
+fn problem_with(
+    status: StatusCode,
+    code: &str,
+    detail: &str,
+    mut members: serde_json::Value,
+) -> Answer {
+    if let Some(members) = members.as_object_mut() {
+        members.insert("type".into(), format!("urn:tamis:problem:{code}").into());
+        let title = status.canonical_reason().unwrap_or("Error");
+        members.insert("title".into(), title.into());
+        members.insert("status".into(), status.as_u16().into());
+        members.insert("detail".into(), detail.into());
+        members.insert("request_id".into(), request_id().into());
+    }
+    typed(status, "application/problem+json", members.to_string())
 }
 
 fn json(status: StatusCode, value: &serde_json::Value) -> Answer {
@@ -345,6 +435,22 @@ fn typed(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answ
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_that_will_not_do_is_told_with_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("token");
+        let told = |file: &Path| check_token(file).unwrap_err().to_string();
+        assert!(told(&file).ends_with("token: there is no such file"));
+        std::fs::write(&file, "hunter2\n").unwrap();
+        let short = told(&file);
+        assert!(
+            short.contains("7 bytes") && !short.contains("hunter2"),
+            "{short}"
+        );
+        std::fs::write(&file, "0123456789abcdef\n").unwrap();
+        assert!(check_token(&file).is_ok());
+    }
 
     #[test]
     fn loopback_names() {

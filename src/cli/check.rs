@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::{Common, output, setup};
+use super::{Common, check_files, output, setup};
 use crate::catalog::Vendor;
 use crate::config::{self, Config, Forward};
 use crate::diagnostic::{Diagnostics, Severity};
@@ -12,29 +12,44 @@ use crate::proxy;
 use crate::tls;
 
 /// One finding, whatever it is about.
-struct Finding {
-    severity: Severity,
-    text: String,
+pub(super) struct Finding {
+    pub(super) severity: Severity,
+    pub(super) text: String,
 }
 
 pub(super) fn main(common: &Common, json: output::Json) -> anyhow::Result<ExitCode> {
     let mut findings = Vec::new();
     let mut drawn = Vec::new();
     let mut costs = Vec::new();
+    // What stands in the call itself is no finding about a file: it is used wrongly.
+    let mut usage = false;
     let config = match setup::config(common) {
         Ok(config) => Some(config),
         Err(error) => {
+            usage = (error.downcast_ref::<Diagnostics>())
+                .is_none_or(|d| d.items.iter().any(|item| item.code == "unreadable-file"));
             collect(error, &mut drawn, &mut findings);
             None
         }
     };
     if let Some(config) = &config {
-        check(config, &mut drawn, &mut findings, &mut costs);
+        usage = check(config, &mut drawn, &mut findings, &mut costs);
     }
     report(&drawn, &findings, &costs, config.as_ref(), json.json);
+    if usage || drawn.iter().any(|d| is_of_the_call(d, common)) {
+        return Ok(ExitCode::from(2));
+    }
     let errors = drawn.iter().any(Diagnostics::has_errors)
         || findings.iter().any(|f| f.severity == Severity::Error);
     Ok(ExitCode::from(u8::from(errors)))
+}
+
+/// Whether this tells that a flag names a policy that is not there.
+fn is_of_the_call(d: &Diagnostics, common: &Common) -> bool {
+    let named = [&common.policy, &common.shadow_policy];
+    let missing = |code| matches!(code, "unreadable-file" | "unknown-policy");
+    named.iter().any(|name| name.as_deref() == Some(&*d.file))
+        && d.items.iter().any(|item| missing(item.code))
 }
 
 /// Conditions on the country that nothing can answer.
@@ -69,19 +84,29 @@ fn countries(config: &Config, policy: &CompiledPolicy, findings: &mut Vec<Findin
     }
 }
 
+/// Everything about a configuration that was read; answers whether the flags are at fault.
 fn check(
     config: &Config,
     drawn: &mut Vec<Diagnostics>,
     findings: &mut Vec<Finding>,
     costs: &mut Vec<(String, String)>,
-) {
-    let vendors = match setup::vendors(config) {
+) -> bool {
+    let mut usage = false;
+    let mut first_key = false;
+    let vendors = match setup::catalogs(config) {
         Ok(vendors) => vendors,
         Err(error) => {
             collect(error, drawn, findings);
             Vec::new()
         }
     };
+    if !vendors.is_empty()
+        && let Err(error) = setup::named(config, &vendors)
+    {
+        // A route is shown at its place; what has none is a flag.
+        usage = !error.is::<Diagnostics>();
+        collect(error, drawn, findings);
+    }
     match config::open::policy(&config.policy) {
         Ok((policy, mut warnings)) => {
             let known: Vec<_> = vendors.iter().map(|v| &**v).collect();
@@ -96,10 +121,13 @@ fn check(
             match setup::check_key(config, &policy) {
                 Ok(None) => {}
                 // A look makes nothing.
-                Ok(Some(place)) => output::note(&format!(
-                    "no pseudonym key yet: the first start makes one in {}",
-                    place.display()
-                )),
+                Ok(Some(place)) => {
+                    first_key = true;
+                    output::note(&format!(
+                        "no pseudonym key yet: the first start makes one in {}",
+                        place.display()
+                    ));
+                }
                 Err(error) => collect(error, drawn, findings),
             }
         }
@@ -127,14 +155,8 @@ fn check(
     if let Some(forward) = &config.forward {
         forward_proxy(forward, &vendors, findings);
     }
-    if let Some(files) = &config.gateway.tls
-        && let Err(error) = tls::server_config(files)
-    {
-        findings.push(Finding {
-            severity: Severity::Error,
-            text: format!("gateway.tls: {error}"),
-        });
-    }
+    check_files::check(config, first_key, findings);
+    usage
 }
 
 /// The forward proxy's CA must be there, fit its key, and be able to sign for the catalogs' hosts.
@@ -147,6 +169,7 @@ fn forward_proxy(forward: &Forward, vendors: &[Arc<Vendor>], findings: &mut Vec<
                 format!("forward.ca: {error} (`tamis ca new` makes one)"),
             ),
             Ok(ca) => {
+                check_files::dates("forward.ca", &files.cert, &mut find);
                 let names = proxy::ca_names(vendors);
                 let rest: Vec<_> = names.iter().filter(|n| !ca.info().covers(n)).collect();
                 if !rest.is_empty() {
@@ -172,7 +195,7 @@ fn collect(error: anyhow::Error, drawn: &mut Vec<Diagnostics>, findings: &mut Ve
         Ok(d) => drawn.push(d),
         Err(error) => findings.push(Finding {
             severity: Severity::Error,
-            text: format!("{error:#}"),
+            text: output::chain(&error),
         }),
     }
 }

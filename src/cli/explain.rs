@@ -20,7 +20,7 @@ pub(super) struct Explain {
 
 pub(super) fn main(args: &Explain) -> anyhow::Result<ExitCode> {
     let config = setup::config(&args.common)?;
-    let scrubber = setup::scrubber(&config)?;
+    let scrubber = setup::scrubber(&config, |vendors| args.request.is_known(vendors))?;
     let mut scratch = Scratch::explaining();
     let outcome = args
         .request

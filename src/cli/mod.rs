@@ -13,6 +13,7 @@ use crate::telemetry::{self, LogFormat};
 mod allocator;
 mod ca;
 mod check;
+mod check_files;
 mod demo;
 mod detect;
 mod diff;
@@ -52,6 +53,14 @@ pub struct Common {
     /// A built-in policy (default, strict, cnil, hipaa-safe-harbor, observe) or a policy file
     #[arg(long, value_name = "NAME|FILE", env = "TAMIS_POLICY", global = true)]
     pub policy: Option<String>,
+    /// A policy that is only asked what it would do otherwise; named like --policy
+    #[arg(
+        long,
+        value_name = "NAME|FILE",
+        env = "TAMIS_SHADOW_POLICY",
+        global = true
+    )]
+    pub shadow_policy: Option<String>,
     /// Where keys and durable state live
     #[arg(long, value_name = "DIR", env = "TAMIS_STATE_DIR", global = true)]
     pub state_dir: Option<PathBuf>,
@@ -174,7 +183,7 @@ fn run_proxy(common: &Common) -> anyhow::Result<ExitCode> {
     // The first load's findings are drawn with their places; later ones are logged.
     let first = setup::generation(common)?;
     let common = common.clone();
-    let loader = move || setup::generation(&common).map_err(|error| format!("{error:#}").into());
+    let loader = move || setup::generation(&common).map_err(|error| output::chain(&error).into());
     run::run(first, Box::new(loader))?;
     Ok(ExitCode::SUCCESS)
 }

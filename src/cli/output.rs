@@ -47,8 +47,24 @@ pub(super) fn error(error: &anyhow::Error) {
     if let Some(d) = error.downcast_ref::<Diagnostics>() {
         diagnostics(d);
     } else {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {}", chain(error));
     }
+}
+
+/// An error with its causes on one line; a cause that its error tells already is not repeated.
+pub(super) fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.ends_with(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    text
 }
 
 /// A table with aligned columns; the last column is not padded.
@@ -93,4 +109,24 @@ pub(super) fn cell(text: &str, width: usize) -> String {
     }
     let short: String = plain.chars().take(width.saturating_sub(1)).collect();
     format!("{short}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot read a.key: {source}")]
+        struct Told {
+            source: std::io::Error,
+        }
+        let source = std::io::Error::other("no luck");
+        let error = Err::<(), _>(Told { source })
+            .context("[salts]")
+            .unwrap_err();
+        assert_eq!(chain(&error), "[salts]: cannot read a.key: no luck");
+    }
 }

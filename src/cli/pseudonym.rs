@@ -28,10 +28,8 @@ pub(super) fn main(args: &Pseudonym) -> anyhow::Result<ExitCode> {
     let config = setup::config(&args.common)?;
     let policy = setup::policy(&config)?;
     let vendors = setup::vendors(&config)?;
+    let vendor = setup::vendor(&vendors, &args.vendor)?;
     let key = setup::key(&config, &policy)?;
-    let Some(vendor) = vendors.iter().find(|v| *v.name == *args.vendor) else {
-        anyhow::bail!("no vendor {:?} (`tamis vendors` lists them)", args.vendor);
-    };
     let scope = setup::scope(&policy, vendor);
     let epochs = if args.all_epochs {
         key.epochs

@@ -119,6 +119,7 @@ async fn save(live: &Live, failing: &AtomicBool) {
     };
     match tokio::task::spawn_blocking(move || inventory.save()).await {
         Ok(Err(error)) => {
+            live.metrics.state_write_failed("inventory");
             if !failing.swap(true, Ordering::Relaxed) {
                 telemetry::inventory_unwritable(&error.to_string());
             }

@@ -4,13 +4,15 @@ use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
 
 use super::{Common, output, setup};
+use crate::catalog::Vendor;
 use crate::scrub::{
-    CleanRequest, RawRequest, Refusal, Report, Scratch, Scrubber, Verdict, real_target,
+    CleanRequest, RawRequest, Refusal, Report, Scratch, Scrubber, Target, Verdict, real_target,
 };
 
 #[derive(Args)]
@@ -58,7 +60,7 @@ pub(super) enum Outcome {
 
 pub(super) fn main(args: &Scrub) -> anyhow::Result<ExitCode> {
     let config = setup::config(&args.common)?;
-    let scrubber = setup::scrubber(&config)?;
+    let scrubber = setup::scrubber(&config, |vendors| args.request.is_known(vendors))?;
     let mut scratch = Scratch::new();
     let outcome = args
         .request
@@ -115,6 +117,36 @@ fn report_json(report: &Report) -> String {
 }
 
 impl Request {
+    /// Whether vendor and endpoint are there.
+    ///
+    /// # Errors
+    /// What is not, and the nearest that is.
+    pub(super) fn is_known(&self, vendors: &[Arc<Vendor>]) -> anyhow::Result<()> {
+        let wrapped = self.wrapped(vendors)?;
+        let path = wrapped
+            .as_ref()
+            .map_or(self.target().0, |target| &target.path);
+        let method = self.method.to_ascii_uppercase();
+        setup::endpoint(vendors, &self.vendor, &method, path).map(|_| ())
+    }
+
+    /// The path and the query.
+    fn target(&self) -> (&str, Option<&str>) {
+        match self.endpoint.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (&*self.endpoint, self.query.as_deref()),
+        }
+    }
+
+    /// The real target, where the vendor's SDK wraps it.
+    fn wrapped(&self, vendors: &[Arc<Vendor>]) -> anyhow::Result<Option<Target>> {
+        let (path, query) = self.target();
+        match vendors.iter().find(|v| *v.name == *self.vendor) {
+            Some(vendor) => Ok(real_target(vendor, path, query)?),
+            None => Ok(None),
+        }
+    }
+
     /// Judges the body as the gateway would.
     pub(super) fn judge(
         &self,
@@ -123,18 +155,10 @@ impl Request {
         body_limit: usize,
     ) -> anyhow::Result<Outcome> {
         let method = self.method.to_ascii_uppercase();
-        let (path, query) = match self.endpoint.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (&*self.endpoint, self.query.as_deref()),
-        };
-        let known = scrubber.vendors().iter().find(|v| *v.name == *self.vendor);
-        let wrapped = match known {
-            Some(vendor) => real_target(vendor, path, query)?,
-            None => None,
-        };
+        let wrapped = self.wrapped(scrubber.vendors())?;
         let (path, query) = match &wrapped {
             Some(target) => (&*target.path, target.query.as_deref()),
-            None => (path, query),
+            None => self.target(),
         };
         let (vendor, endpoint) = setup::endpoint(scrubber.vendors(), &self.vendor, &method, path)?;
         let body = self.read(&method, query)?;

@@ -21,6 +21,9 @@ pub(super) fn config(common: &Common) -> anyhow::Result<Config> {
     if let Some(policy) = &common.policy {
         config.policy.clone_from(policy);
     }
+    if let Some(policy) = &common.shadow_policy {
+        config.shadow_policy = Some(policy.clone());
+    }
     if let Some(dir) = &common.state_dir {
         config.state_dir = Some(dir.clone());
     }
@@ -36,13 +39,16 @@ pub(super) fn config(common: &Common) -> anyhow::Result<Config> {
         config.admin.listen = admin;
     }
     for text in &common.upstream {
-        let (vendor, url) = text
-            .split_once('=')
-            .with_context(|| format!("--upstream {text}: expected VENDOR=URL"))?;
-        if !(url.starts_with("http://") || url.starts_with("https://")) {
-            bail!("--upstream {text}: the URL must begin with http:// or https://");
+        match config::address::upstream_override(text) {
+            Ok(pair) => config.upstream_overrides.push(pair),
+            // Of the text only the name: a URL may hold a password.
+            Err(wrong) => bail!(
+                "--upstream {}: {}; {}",
+                text.split_once('=').map_or("…", |(vendor, _)| vendor),
+                wrong.message,
+                wrong.help
+            ),
         }
-        config.upstream_overrides.push((vendor.into(), url.into()));
     }
     let files = ca_files(&config);
     if let Some(forward) = &mut config.forward {
@@ -68,8 +74,15 @@ fn shadow_policy(config: &Config) -> anyhow::Result<Option<CompiledPolicy>> {
     Ok(Some(policy))
 }
 
-/// The compiled-in catalogs, and those of `vendors_dir`, which replace by name.
+/// The catalogs, among which is each vendor that the configuration and the flags name.
 pub(super) fn vendors(config: &Config) -> anyhow::Result<Vec<Arc<Vendor>>> {
+    let vendors = catalogs(config)?;
+    named(config, &vendors)?;
+    Ok(vendors)
+}
+
+/// The compiled-in catalogs, and those of `vendors_dir`, which replace by name.
+pub(super) fn catalogs(config: &Config) -> anyhow::Result<Vec<Arc<Vendor>>> {
     let mut vendors = catalog::load::builtin()?;
     if let Some(dir) = &config.vendors_dir {
         for file in toml_files(dir)? {
@@ -82,6 +95,11 @@ pub(super) fn vendors(config: &Config) -> anyhow::Result<Vec<Arc<Vendor>>> {
         }
         vendors.sort_by(|a, b| a.name.cmp(&b.name));
     }
+    Ok(vendors.into_iter().map(Arc::new).collect())
+}
+
+/// Whether each vendor that a route or a flag names is there.
+pub(super) fn named(config: &Config, vendors: &[Arc<Vendor>]) -> anyhow::Result<()> {
     for (name, _) in &config.upstream_overrides {
         if !vendors.iter().any(|v| *v.name == **name) {
             let known = crate::reader::nearest(name, vendors.iter().map(|v| &*v.name));
@@ -89,7 +107,27 @@ pub(super) fn vendors(config: &Config) -> anyhow::Result<Vec<Arc<Vendor>>> {
             bail!("--upstream {name}=…: no such vendor{hint}");
         }
     }
-    Ok(vendors.into_iter().map(Arc::new).collect())
+    let known: Vec<&str> = vendors.iter().map(|v| &*v.name).collect();
+    let unknown = config::open::unknown_vendors(config, &known);
+    if unknown.has_errors() {
+        return Err(unknown.into());
+    }
+    Ok(())
+}
+
+/// The vendor of that name.
+///
+/// # Errors
+/// There is none; the nearest is named.
+pub(super) fn vendor<'v>(
+    vendors: &'v [Arc<Vendor>],
+    name: &str,
+) -> anyhow::Result<&'v Arc<Vendor>> {
+    vendors.iter().find(|v| *v.name == *name).with_context(|| {
+        let near = crate::reader::nearest(name, vendors.iter().map(|v| &*v.name));
+        let hint = near.map_or(String::new(), |n| format!("; did you mean {n}?"));
+        format!("no vendor {name:?}{hint} (`tamis vendors` lists them)")
+    })
 }
 
 /// The texts of the catalogs by their vendors' names (those of `vendors_dir` replace), and of the
@@ -348,18 +386,23 @@ fn rotation(config: &Config, key: &Key) -> Option<Rotation> {
         next: next.into(),
         renew: Box::new(move |scrubber| {
             let (key, _) =
-                open_key(&config, scrubber.policy()).map_err(|error| format!("{error:#}"))?;
+                open_key(&config, scrubber.policy()).map_err(|error| output::chain(&error))?;
             scrubber.use_key(&key.current, key.current_epoch());
             Ok(key.next.unwrap_or(i64::MAX))
         }),
     })
 }
 
-/// What judges requests.
-pub(super) fn scrubber(config: &Config) -> anyhow::Result<Scrubber> {
+/// What judges requests; the first key is made only when the catalogs have what is asked for.
+pub(super) fn scrubber(
+    config: &Config,
+    known: impl FnOnce(&[Arc<Vendor>]) -> anyhow::Result<()>,
+) -> anyhow::Result<Scrubber> {
     let policy = policy(config)?;
+    let vendors = vendors(config)?;
+    known(&vendors)?;
     let key = key(config, &policy)?;
-    assemble(config, policy, &key)
+    assemble_for(config, policy, &key, vendors)
 }
 
 fn assemble(config: &Config, policy: CompiledPolicy, key: &Key) -> anyhow::Result<Scrubber> {
@@ -438,24 +481,21 @@ pub(super) fn endpoint(
     method: &str,
     path: &str,
 ) -> anyhow::Result<(usize, usize)> {
-    let at = vendors
-        .iter()
-        .position(|v| *v.name == *vendor)
-        .with_context(|| {
-            let near = crate::reader::nearest(vendor, vendors.iter().map(|v| &*v.name));
-            let hint = near.map_or(String::new(), |n| format!("; did you mean {n}?"));
-            format!("no vendor {vendor:?}{hint} (`tamis vendors` lists them)")
-        })?;
-    let Some(known) = vendors.get(at) else {
-        bail!("no vendor {vendor:?}");
-    };
+    let known = self::vendor(vendors, vendor)?;
+    let at = vendors.iter().position(|v| Arc::ptr_eq(v, known));
+    let at = at.unwrap_or_default();
     match known.find(method, path) {
         catalog::Found::Endpoint(endpoint, _) => Ok((at, endpoint)),
         catalog::Found::Method(methods) => {
             bail!("{vendor} {path} takes {}, not {method}", methods.join(", "))
         }
         catalog::Found::Nothing => {
-            bail!("{vendor} has no endpoint {path} (`tamis vendors show {vendor}` lists them)")
+            let names = known.endpoints.iter().map(|endpoint| &*endpoint.name);
+            let near = crate::reader::nearest(path, names);
+            let hint = near.map_or(String::new(), |n| format!("; did you mean {n}?"));
+            bail!(
+                "{vendor} has no endpoint {path}{hint} (`tamis vendors show {vendor}` lists them)"
+            )
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::{Common, output, setup, vendors_page};
@@ -41,11 +40,7 @@ pub(super) fn main(args: &Vendors) -> anyhow::Result<ExitCode> {
         }
         None => list(&vendors, args.json.json),
         Some(Show::Show { vendor }) => {
-            let known = vendors
-                .iter()
-                .find(|v| *v.name == **vendor)
-                .with_context(|| format!("no vendor {vendor:?} (`tamis vendors` lists them)"))?;
-            show(known, args.json.json);
+            show(setup::vendor(&vendors, vendor)?, args.json.json);
         }
     }
     Ok(ExitCode::SUCCESS)

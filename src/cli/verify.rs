@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Common, output, setup};
 use crate::catalog::Vendor;
-use crate::verify::{self, Check, Leak, Line, Report, Seed, Subject};
+use crate::verify::{self, Check, Leak, Line, Report, Seed, Subject, Via};
 
 /// Findings of a kind that the table shows; all are in the report.
 const SHOWN: usize = 40;
@@ -26,6 +26,9 @@ pub(super) struct Verify {
     /// Where the canaries come from, 32 hexadecimal digits; drawn at random when not given
     #[arg(long, value_name = "HEX", value_parser = seed)]
     seed: Option<Seed>,
+    /// By which protocol the requests come to the gateway
+    #[arg(long, value_name = "PROTOCOL", value_parser = ["http1", "http2"], default_value = "http1")]
+    via: String,
     /// Write the report, with its digest, to FILE
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -40,7 +43,7 @@ pub(super) fn main(args: &Verify) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.check {
         return check(file, args.json.json);
     }
-    let report = verify::run(&subject(args)?)?;
+    let report = verify::run_via(&subject(args)?, via(args))?;
     if let Some(file) = &args.report {
         let text = format!("{:#}\n", report.json());
         std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
@@ -57,16 +60,21 @@ pub(super) fn main(args: &Verify) -> anyhow::Result<ExitCode> {
     }))
 }
 
+fn via(args: &Verify) -> Via {
+    // The parser lets nothing else through.
+    if args.via == Via::Http2.name() {
+        Via::Http2
+    } else {
+        Via::Http1
+    }
+}
+
 fn subject(args: &Verify) -> anyhow::Result<Subject> {
     let config = setup::config(&args.common)?;
     let mut vendors = setup::vendors(&config)?;
     let salts = setup::salts(&config, &vendors)?;
     for name in &args.vendor {
-        if !vendors.iter().any(|v| *v.name == **name) {
-            let near = crate::reader::nearest(name, vendors.iter().map(|v| &*v.name));
-            let hint = near.map_or(String::new(), |n| format!("; did you mean {n}?"));
-            bail!("no vendor {name:?}{hint} (`tamis vendors` lists them)");
-        }
+        setup::vendor(&vendors, name)?;
     }
     vendors.retain(|v| args.vendor.is_empty() || args.vendor.iter().any(|n| **n == *v.name));
     Ok(Subject {

@@ -15,7 +15,7 @@ pub type CountryOf = dyn Fn(IpAddr) -> Option<[u8; 2]> + Send + Sync;
 /// Why it cannot be used, in words.
 pub fn open(file: &Path) -> Result<Box<CountryOf>, String> {
     let bytes = std::fs::read(file)
-        .map_err(|error| format!("geoip_db {}: {}", file.display(), error.kind()))?;
+        .map_err(|error| format!("geoip_db {}: {}", file.display(), super::open::why(&error)))?;
     let reader = Reader::from_source(bytes)
         .map_err(|_| format!("geoip_db {}: no MaxMind database", file.display()))?;
     Ok(Box::new(move |address| country(&reader, address)))
@@ -81,7 +81,7 @@ mod tests {
             open(&dir.path().join("none"))
                 .err()
                 .unwrap()
-                .contains("not found")
+                .contains("no such file")
         );
     }
 }

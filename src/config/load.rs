@@ -1,6 +1,7 @@
 //! From the text of a configuration file to a [`Config`], telling everything that is wrong.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -8,6 +9,7 @@ use crate::policy;
 use crate::reader::{Mended, Spanned, Table, nearest, show, verdict};
 
 use super::field::{count, empty, path, read_all, read_one, required_path, size, time};
+use super::open::is_path;
 use super::{
     Admin, Config, Gateway, Inventory, Limits, TlsFiles, Upstream, address, forward, route,
 };
@@ -23,6 +25,10 @@ pub(super) const LARGEST_BODY: usize = 1 << 30;
 pub fn load(file: &str, text: &str) -> Result<(Config, Diagnostics), Diagnostics> {
     let mended = Mended::of(text);
     let (document, mut d) = mended.document(file);
+    // Findings are drawn with their lines, whatever they are about.
+    for secret in credentials(text) {
+        d.conceal(secret);
+    }
     let root = document.root();
     let mut config = Config::default();
     if let Some(name) = root.str("policy", &mut d) {
@@ -77,6 +83,7 @@ fn checksum_salts(table: &Table<'_>, d: &mut Diagnostics) -> Vec<(String, String
         if named {
             salts.push((vendor.value.to_owned(), source.value.to_owned()));
         } else {
+            d.conceal(source.span.clone());
             let message = "a salt is not written here, but named";
             d.push(
                 Diagnostic::error("bad-salt", message, source.span)
@@ -90,17 +97,21 @@ fn checksum_salts(table: &Table<'_>, d: &mut Diagnostics) -> Vec<(String, String
 /// A word without a slash and an ending is a built-in policy's name, and then it must be one.
 fn policy_name(name: &Spanned<&str>, d: &mut Diagnostics) {
     let text = name.value;
-    if policy::builtin(text).is_some() || text.contains(['/', '\\']) || text.ends_with(".toml") {
-        return;
+    if policy::builtin(text).is_none() && !is_path(text) {
+        d.push(unknown_policy(text, name.span.clone()));
     }
+}
+
+/// A word that is neither a built-in policy nor a file's name.
+pub(super) fn unknown_policy(text: &str, span: Range<usize>) -> Diagnostic {
     let known = || policy::BUILTINS.iter().map(|(known, _, _)| *known);
     let item = Diagnostic::error(
         "unknown-policy",
         format!("no built-in policy is called `{}`", show(text)),
-        name.span.clone(),
+        span,
     );
     let names: Vec<String> = known().map(|name| format!("`{name}`")).collect();
-    d.push(item.help(match nearest(text, known()) {
+    item.help(match nearest(text, known()) {
         Some(near) => {
             format!("did you mean `{near}`? a file is written with its ending: `my.toml`")
         }
@@ -108,13 +119,28 @@ fn policy_name(name: &Spanned<&str>, d: &mut Diagnostics) {
             "built in are {}; a file is written with its ending: `my.toml`",
             names.join(", ")
         ),
-    }));
+    })
+}
+
+/// Where URLs hold a user name and a password: `user:password` of `http://user:password@host`.
+fn credentials(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (at, mark) in text.match_indices("://") {
+        let start = at + mark.len();
+        let rest = text.get(start..).unwrap_or("");
+        let end = rest.find(['/', '"', '\'', '\n']).unwrap_or(rest.len());
+        let host = rest.get(..end).unwrap_or("");
+        if let Some(sign) = host.rfind('@') {
+            found.push(start..start + sign);
+        }
+    }
+    found
 }
 
 fn gateway(table: Table<'_>, into: &mut Gateway, d: &mut Diagnostics) {
     if let Some(value) = table.value("listen") {
         let words = value.str_list(d);
-        if value.as_str().is_none() && words.is_empty() {
+        if value.as_str().is_none() && value.is_empty_list() {
             empty(&value, "the gateway must listen somewhere", d);
         }
         into.listen = read_all(&words, address::listen, d);
@@ -138,7 +164,7 @@ fn gateway(table: Table<'_>, into: &mut Gateway, d: &mut Diagnostics) {
     }
     if let Some(value) = table.value("allowed_origins") {
         let words = value.str_list(d);
-        if value.as_str().is_none() && words.is_empty() {
+        if value.as_str().is_none() && value.is_empty_list() {
             empty(&value, "leave it out, or write `\"*\"`, for any origin", d);
         }
         if !words.iter().any(|word| word.value == "*") {
@@ -418,6 +444,28 @@ path = "/a"
             assert_eq!(got, want);
         }
         assert_eq!(got.len(), want.len(), "{got:#?}");
+    }
+
+    #[test]
+    fn no_finding_draws_a_secret() {
+        for text in [
+            "[upstream]\nproxy = \"http://user:hunter2@bad host\"\n",
+            "upstream = { proxy = \"http://user:hunter2@proxy.example:3128\", x = 1 }\n",
+            "[upstream]\nproxy = \"http://user:hun@ter2@proxy.example:3128\n",
+            "[[route]]\nvendor = \"mixpanel\"\nupstream = \"https://user:hunter2@a.example\"\n",
+            "[checksum_salts]\ncountly = \"hunter2\"\n",
+        ] {
+            let found = load("t.toml", text).unwrap_err();
+            let drawn = format!("{found} {}", found.source);
+            assert!(!drawn.contains("hun") && !drawn.contains("ter2"), "{drawn}");
+            assert_eq!(found.source.len(), text.len());
+        }
+    }
+
+    #[test]
+    fn a_wrong_type_is_told_once() {
+        assert_eq!(errors("[gateway]\nlisten = true\n").len(), 1);
+        assert_eq!(errors("[gateway]\nallowed_origins = 3\n").len(), 1);
     }
 
     #[test]

@@ -25,6 +25,17 @@ pub struct Health {
     /// Milliseconds of this process's life until which it is open; 0: closed.
     open_until: AtomicU64,
     probing: AtomicBool,
+    /// Whether somebody was told that it is open, and is to be told that it is closed again.
+    told: AtomicBool,
+}
+
+/// A change of the circuit, told once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Turn {
+    /// It has opened.
+    Opened,
+    /// It has closed again.
+    Closed,
 }
 
 /// A request under way.
@@ -55,6 +66,18 @@ impl Health {
             health: self,
             probe,
         })
+    }
+
+    /// How the circuit has turned since the last call; who asks is the one to tell it.
+    pub(crate) fn turned(&self) -> Option<Turn> {
+        let open = self.open_until.load(Ordering::Relaxed) != 0;
+        // Read before it is written: a healthy upstream's cache line is left alone.
+        if self.told.load(Ordering::Relaxed) == open
+            || self.told.swap(open, Ordering::AcqRel) == open
+        {
+            return None;
+        }
+        Some(if open { Turn::Opened } else { Turn::Closed })
     }
 
     fn failed(&self, probe: bool) {
@@ -180,6 +203,23 @@ mod tests {
         probe.note(&Ok(()));
         drop(probe);
         assert!(health.enter(9).is_ok() && health.enter(9).is_ok());
+    }
+
+    #[test]
+    fn each_turn_is_told_once() {
+        let health = Health::default();
+        for _ in 1..FAILURES {
+            health.failed(false);
+        }
+        assert_eq!(health.turned(), None);
+        health.failed(false);
+        assert_eq!(health.turned(), Some(Turn::Opened));
+        assert_eq!(health.turned(), None);
+        health.failed(true);
+        assert_eq!(health.turned(), None);
+        health.answered();
+        assert_eq!(health.turned(), Some(Turn::Closed));
+        assert_eq!(health.turned(), None);
     }
 
     #[test]

@@ -21,6 +21,6 @@ pub use client::{Client, Limits};
 pub use connect::{Egress, EgressProxy};
 pub use error::DeliverError;
 pub use guard::Guard;
-pub use health::{FAILURES, Health, OPEN, OPEN_MOST};
+pub use health::{FAILURES, Health, OPEN, OPEN_MOST, Turn};
 pub use origins::Origins;
 pub use upstream::{Origin, Upstream, UpstreamError};

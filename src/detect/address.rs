@@ -5,7 +5,9 @@
 //! looked at a bounded number of times.
 
 use super::Entity;
-use super::address_core::{Word, core, gap, has_suffix, is_capital, is_joiner, is_number, words};
+use super::address_core::{
+    Proof, Word, core, gap, has_suffix, is_capital, is_joiner, is_number, words,
+};
 use super::address_parts::{ADDRESS, CORE, next_part};
 use super::address_words::{OPENER, RISKY, UNIT};
 use super::bytes::word_before;
@@ -48,7 +50,7 @@ fn addresses_in(text: &str, part: std::ops::Range<usize>, found: &mut Vec<Found>
     let mut i = 0;
     while let Some(word) = words.get(i) {
         let core = core(text, &words, i);
-        let Some((next, weak)) = core else {
+        let Some((next, proof)) = core else {
             // A line of its own behind a street: `> Suite 318`.
             if found.last().is_some_and(|f| f.entity == Entity::Address)
                 && word.is(UNIT)
@@ -84,7 +86,7 @@ fn addresses_in(text: &str, part: std::ops::Range<usize>, found: &mut Vec<Found>
                 word.text,
                 "Place" | "Route" | "Passage" | "Canal" | "Circuit"
             );
-        let alone = !risky && start == 0 && end == text.trim_end().len();
+        let alone = !risky && start == 0 && end == text.trim_end_matches([' ', '\n', '.']).len();
         let called = word_before(
             text.as_bytes(),
             start,
@@ -109,7 +111,12 @@ fn addresses_in(text: &str, part: std::ops::Range<usize>, found: &mut Vec<Found>
                 "moved",
             ],
         );
-        if !weak || evidence || called || alone {
+        let proven = match proof {
+            Proof::Enough => true,
+            Proof::Tail => evidence,
+            Proof::Alone => is_value(text, start),
+        };
+        if proven || called || alone {
             found.push(Found {
                 start,
                 end,
@@ -119,6 +126,12 @@ fn addresses_in(text: &str, part: std::ops::Range<usize>, found: &mut Vec<Found>
         }
         i = stop.max(i + 1);
     }
+}
+
+/// Whether a value begins at `start`, behind a key: `"shipping":"…`, `addr=…`.
+fn is_value(text: &str, start: usize) -> bool {
+    let head = text.get(..start).unwrap_or("");
+    head.ends_with('=') || head.ends_with("=\"") || head.ends_with("\":\"")
 }
 
 /// `… and Radolič Harbor` behind `the corner of …`.
@@ -324,10 +337,26 @@ mod tests {
             "Calle Mayor 5",
             "Gustav Pauligin bulevardi 7, 17341 Ruovesi",
             "石川県羽村市小入18丁目20番18号",
+            "8 rue de la Paix",
+            "8595 boulevard Roberge, Lavoie, NS A4T2L6",
+            "Jankolova 8, 976 31 Blatnica",
+            "V Závitu 9, 599 57 Uherský Ostroh",
+            "Davor 080, 36083 Vrlika",
+            "Strandåsen 83C, 4978 Nilsen",
+            "Intrarea Diaconu Nr. 777 Bl. 71",
+            "Calzada Norte Anaya 377",
+            "ул. Ленина, д. 7",
+            "종로구 개포길 541",
+            "PO Box 389, Patersonburn 2011",
             "PSC 2721, Box 8637\nAPO AA 06259",
         ] {
             assert_eq!(found(text), [text]);
         }
+        assert_eq!(found("Dózsa György utca 241."), ["Dózsa György utca 241"]);
+        assert_eq!(
+            found("addr=Jankolova 8, 976 31 Blatnica;"),
+            ["Jankolova 8, 976 31 Blatnica"]
+        );
         assert_eq!(
             found("Please ship to 221B Baker Street, London NW1 6XE. Thanks"),
             ["221B Baker Street, London NW1 6XE"]
@@ -349,6 +378,13 @@ mod tests {
             "Page 3/12",
             "Invoice 2024/001234 due in 30 days",
             "Dell XPS 13",
+            "Chapter 7, 1999 Harvest",
+            "Edition 3, 2024 Special",
+            "we sold Camera 5, 1234 Guests came",
+            "12 rue",
+            "Room 12, 345 Guests",
+            "Box 12",
+            "Copenhagen 2024",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }

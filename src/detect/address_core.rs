@@ -5,7 +5,7 @@
 use smallvec::SmallVec;
 
 use super::address_words::{
-    CALENDAR, JOINERS, NUMBER, OPENER, STREET, SUFFIXES, UNIT, WEAK, flags,
+    CALENDAR, JOINERS, NUMBER, NUMBERED_OPENERS, OPENER, STREET, SUFFIXES, UNIT, WEAK, flags,
 };
 
 /// A word of the text, with its place.
@@ -23,10 +23,23 @@ impl Word<'_> {
     }
 }
 
-/// What an address grows from, if word `i` begins it: the word behind it, and whether it needs a tail.
-pub(super) fn core(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
+/// What stands for a core.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// The core itself.
+    Enough,
+    /// A tail must follow, or it must be called an address, or be all there is.
+    Tail,
+    /// As before, but a tail does not do.
+    Alone,
+}
+
+/// What an address grows from, if word `i` begins it: the word behind it, and what stands for it.
+pub(super) fn core(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, Proof)> {
     // Every core begins with a number, before one, or with an opener.
-    let begins = words.get(i)?.is(NUMBER | OPENER) || words.get(i + 1)?.is(NUMBER);
+    let begins = words.get(i)?.is(NUMBER | OPENER)
+        || words.get(i + 1)?.is(NUMBER)
+        || words.get(i + 1)?.text == "Box";
     if !begins {
         return None;
     }
@@ -35,6 +48,8 @@ pub(super) fn core(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, b
         .or_else(|| number_first(text, words, i))
         .or_else(|| opener_first(words, i))
         .or_else(|| suffix_first(words, i))
+        .map(|(next, weak)| (next, if weak { Proof::Tail } else { Proof::Enough }))
+        .or_else(|| Some((named(text, words, i)?, Proof::Alone)))
 }
 
 /// Words of a part of the text with the marks at their edges taken off, except a full stop.
@@ -121,8 +136,45 @@ pub(super) fn is_joiner(word: &str) -> bool {
     JOINERS.contains(&word)
 }
 
-/// `PSC 2721, Box 8637`.
+/// `Jankolova 8, 976 31 Blatnica`: a number behind a name that nothing gives away as a street's, then
+/// a postcode and a place. Word `i` is the last of the name.
+fn named(text: &str, words: &[Word<'_>], i: usize) -> Option<usize> {
+    let [name, house, code, next, ..] = words.get(i..)? else {
+        return None;
+    };
+    let digits = |word: &Word<'_>, n: std::ops::RangeInclusive<usize>| {
+        n.contains(&word.text.len()) && word.text.bytes().all(|b| b.is_ascii_digit())
+    };
+    let street = is_capital(name.text) && !name.is(NUMBER | CALENDAR | UNIT);
+    let housed = house.is(NUMBER) && house.text.len() <= 6 && gap(text, words, i + 1) == " ";
+    if !street || !housed || gap(text, words, i + 2) != ", " || gap(text, words, i + 3) != " " {
+        return None;
+    }
+    // `976 31`; `36083`; a year is no postcode.
+    let split = digits(code, 3..=3) && digits(next, 2..=2);
+    let year = code.text.len() == 4 && (code.text.starts_with("19") || code.text.starts_with("20"));
+    let place = if split {
+        (gap(text, words, i + 4) == " ")
+            .then(|| words.get(i + 4))
+            .flatten()?
+    } else if digits(code, 4..=5) && !year {
+        next
+    } else {
+        return None;
+    };
+    let fits = is_capital(place.text) && !place.is(CALENDAR) && place.text.chars().count() >= 3;
+    fits.then_some(i + 2)
+}
+
+/// `PSC 2721, Box 8637`; `PO Box 7`.
 fn military(words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
+    if let Some([post, word, number]) = words.get(i..i + 3)
+        && matches!(post.text, "PO" | "P.O.")
+        && word.text == "Box"
+        && is_number(number.text)
+    {
+        return Some((i + 3, false));
+    }
     let [a, b, c, d] = words.get(i..i + 4)? else {
         return None;
     };
@@ -175,6 +227,13 @@ fn number_first(text: &str, words: &[Word<'_>], i: usize) -> Option<(usize, bool
     }
     if comma && words.get(j).is_some_and(|w| w.is(OPENER)) {
         return opener_first(words, j);
+    }
+    // `8 rue de la Paix`: the house number stands before, so that none is asked for behind.
+    if let Some(opener) = words.get(j).filter(|w| w.is(OPENER) && !second)
+        && NUMBERED_OPENERS.contains(&opener.text.trim_end_matches('.'))
+        && let Some((next, _)) = opener_first(words, j)
+    {
+        return Some((next, opener.text.len() < 4));
     }
     if comma {
         return None;
@@ -254,6 +313,15 @@ fn opener_first(words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
                     | "vila"
                     | "pl"
                     | "feira"
+                    | "diagonal"
+                    | "corredor"
+                    | "privada"
+                    | "carrera"
+                    | "transversal"
+                    | "rang"
+                    | "retorno"
+                    | "bd"
+                    | "ш"
             );
             return Some((j + 1, common));
         }
@@ -273,6 +341,14 @@ fn suffix_first(words: &[Word<'_>], i: usize) -> Option<(usize, bool)> {
     let number = words.get(i + 1)?;
     if !is_number(number.text) {
         return None;
+    }
+    // `종로구 개포길 541`: a street in a district.
+    if word.text.ends_with(['로', '길'])
+        && i.checked_sub(1)
+            .and_then(|k| words.get(k))
+            .is_some_and(|w| w.text.ends_with(['구', '시', '군', '읍', '면', '동', '도']))
+    {
+        return Some((i + 2, false));
     }
     let lower = lower(word.text);
     if has_suffix(word.text) || SUFFIXES.contains(&lower.as_str()) && i > 0 && lower.len() > 2 {

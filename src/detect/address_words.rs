@@ -130,6 +130,25 @@ const OPENERS: &[&str] = &[
     "favela", "feira", "fazenda", "estação", "esplanada", "distrito", "colônia", "chácara", "campo", "área", "aeroporto", "trecho", "trevo",
     "am", "an der", "im", "auf", "str.", "улица", "ул.", "проспект", "пр.", "пер.", "вулиця", "вул.", "rotonda", "piazzale", "pl.", "canale", "vereda", "pátio", "núcleo", "rodovia", "trevo", "aldeia", "place", "passage", "route", "pasaje", "circuito",
     "canal", "stretto", "viadotto", "põik",
+    "calzada", "periférico", "privada", "cerrada", "andador", "corredor", "circunvalación", "viaducto", "prolongación", "retorno", "diagonal", "peatonal",
+    "carrera", "transversal", "avda.", "intrarea", "bulevardul", "bd.", "soseaua", "șoseaua", "aleea", "calea", "drumul", "splaiul", "piața", "fundătura",
+    "jl.", "jalan", "gg.", "наб.", "бул.", "ш.", "набережна", "набережная", "бульвар", "площа", "площадь", "провулок", "переулок", "шосе", "шоссе",
+    "rang", "ruelle", "ulice", "náměstí", "třída", "trg",
+];
+
+/// Openers that a number stands before, too: `8 rue de la Paix`.
+pub(super) const NUMBERED_OPENERS: &[&str] = &[
+    "rue",
+    "avenue",
+    "chemin",
+    "boulevard",
+    "impasse",
+    "allée",
+    "quai",
+    "ruelle",
+    "rang",
+    "bd",
+    "av",
 ];
 /// What names a part of a building.
 #[rustfmt::skip]
@@ -139,6 +158,7 @@ const UNITS: &[&str] = &["apt", "apt.", "suite", "ste", "ste.", "unit", "flat", 
 pub(super) const JOINERS: &[&str] = &[
     "de", "du", "des", "la", "le", "les", "del", "della", "di", "da", "do", "dos", "das", "van", "von", "der", "den", "am", "an", "im", "bei", "ob", "of", "and", "y", "e",
     "sur", "sous", "en", "aux", "à", "u", "v", "nad", "i", "in", "the", "nan", "gld", "bin", "al", "el", "los", "las", "och", "na",
+    "д.", "буд.", "дом", "к.", "стр.", "кв.", "д", "буд",
 ];
 
 /// Days and months, which stand between numbers as streets do.

@@ -7,7 +7,7 @@
 use memchr::memchr_iter;
 
 use super::Entity;
-use super::bytes::{at, before, part};
+use super::bytes::{at, before, part, skip, skip_back};
 use super::scan::Found;
 
 /// Endings of file names that are no top-level domains.
@@ -46,6 +46,71 @@ pub(super) fn emails(text: &str, found: &mut Vec<Found>) {
             });
         }
     }
+}
+
+/// Proposes `jane [at] example [dot] com` and the like: what people write against harvesters. Only
+/// with brackets round the `at`: "look at this dot" is a sentence.
+pub(super) fn written_out(text: &str, found: &mut Vec<Found>) {
+    let bytes = text.as_bytes();
+    let mut floor = 0;
+    for open in memchr::memchr3_iter(b'[', b'(', b'{', bytes) {
+        let Some(after) = bracketed(bytes, open, b"at").filter(|_| open >= floor) else {
+            continue;
+        };
+        let last = open - usize::from(open > 0 && before(bytes, open) == b' ');
+        let start = skip_back(bytes, last, is_local).max(floor);
+        let start = skip(bytes, start, |b| !b.is_ascii_alphanumeric()).min(last);
+        let Some(end) = written_domain(bytes, after).filter(|_| start < last && last < start + 65)
+        else {
+            continue;
+        };
+        found.push(Found {
+            start,
+            end,
+            entity: Entity::Email,
+            rank: 90,
+        });
+        floor = end;
+    }
+}
+
+fn is_local(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'+' | b'%')
+}
+
+/// The end of `[word]`, in any brackets, perhaps with a blank behind.
+fn bracketed(bytes: &[u8], open: usize, word: &[u8]) -> Option<usize> {
+    let close = match at(bytes, open) {
+        b'[' => b']',
+        b'(' => b')',
+        b'{' => b'}',
+        _ => return None,
+    };
+    let end = open + 1 + word.len();
+    let fits = part(bytes, open + 1, end).eq_ignore_ascii_case(word) && at(bytes, end) == close;
+    fits.then(|| end + 1 + usize::from(at(bytes, end + 1) == b' '))
+}
+
+/// The end of `example [dot] com`, `example.com`.
+fn written_domain(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut start = from;
+    for labels in 1..8 {
+        let end = skip(bytes, start, |b| b.is_ascii_alphanumeric() || b == b'-');
+        if end == start || end > start + 63 {
+            return None;
+        }
+        let blank = usize::from(at(bytes, end) == b' ');
+        let next = bracketed(bytes, end + blank, b"dot")
+            .or_else(|| (at(bytes, end) == b'.').then_some(end + 1))
+            .filter(|next| at(bytes, *next).is_ascii_alphanumeric());
+        if let Some(next) = next {
+            start = next;
+            continue;
+        }
+        let label = std::str::from_utf8(part(bytes, start, end)).ok()?;
+        return (labels > 1 && is_top_level(label)).then_some(end);
+    }
+    None
 }
 
 /// Where the local part before `mark` begins, not left of `floor`.
@@ -238,7 +303,37 @@ mod tests {
     fn found(text: &str) -> Vec<&str> {
         let mut out = Vec::new();
         emails(text, &mut out);
+        written_out(text, &mut out);
         out.iter().map(|f| &text[f.start..f.end]).collect()
+    }
+
+    #[test]
+    fn addresses_written_out_are_found_in_brackets_only() {
+        for (text, address) in [
+            ("jane [at] example [dot] com", "jane [at] example [dot] com"),
+            (
+                "write to j.doe+x(at)mail.example.org please",
+                "j.doe+x(at)mail.example.org",
+            ),
+            (
+                "J_D {AT} shop {dot} example {dot} de.",
+                "J_D {AT} shop {dot} example {dot} de",
+            ),
+            ("contact: a.b [at] t-online.de", "a.b [at] t-online.de"),
+        ] {
+            assert_eq!(found(text), [address], "{text}");
+        }
+        for text in [
+            "meet me (at) noon",
+            "look at this dot com",
+            "items[at].length",
+            "index [dot] html",
+            "[at] example.com",
+            "arrive (at) 12.30",
+            "open (at) main.js",
+        ] {
+            assert_eq!(found(text), [""; 0], "{text}");
+        }
     }
 
     #[test]

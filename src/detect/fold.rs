@@ -153,7 +153,7 @@ fn escape(text: &str, i: usize, c: char) -> Option<(char, usize)> {
     let (code, end) = match c {
         // What JavaScript's `escape` writes.
         '%' if at(bytes, i + 1) == b'u' => (hex(bytes, i + 2, 4)?, i + 6),
-        '%' => (hex(bytes, i + 1, 2)?, i + 3),
+        '%' => percent(bytes, i)?,
         '\\' => match at(bytes, i + 1) {
             b'u' => (hex(bytes, i + 2, 4)?, i + 6),
             b'x' => (hex(bytes, i + 2, 2)?, i + 4),
@@ -164,6 +164,21 @@ fn escape(text: &str, i: usize, c: char) -> Option<(char, usize)> {
     };
     let decoded = char::from_u32(code)?;
     (decoded.is_ascii_graphic() || decoded == ' ').then_some((decoded, end))
+}
+
+/// `%40`, and `%2540` or `%252540` where a URL was put into another.
+fn percent(bytes: &[u8], from: usize) -> Option<(u32, usize)> {
+    const DEEPEST: usize = 3;
+    let (mut code, mut end) = (hex(bytes, from + 1, 2)?, from + 3);
+    for _ in 0..DEEPEST {
+        let Some(inner) = hex(bytes, end, 2)
+            .filter(|inner| code == u32::from(b'%') && (0x20..0x7f).contains(inner))
+        else {
+            break;
+        };
+        (code, end) = (inner, end + 2);
+    }
+    Some((code, end))
 }
 
 fn hex(bytes: &[u8], from: usize, len: usize) -> Option<u32> {
@@ -214,6 +229,8 @@ mod tests {
     fn disguises_fold_and_map_back() {
         for (text, plain) in [
             ("a%40b.de", "a@b.de"),
+            ("a%2540b.de", "a@b.de"),
+            ("a%252540b.de", "a@b.de"),
             ("a&#64;b.de", "a@b.de"),
             ("a&#x40;b.de", "a@b.de"),
             ("a\\u0040b.de", "a@b.de"),

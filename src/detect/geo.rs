@@ -14,6 +14,16 @@ pub(super) fn coordinates(text: &str, found: &mut Vec<Found>) {
     let bytes = text.as_bytes();
     let mut i = 0;
     while let Some(digit) = find(bytes, i, Block::digits) {
+        if let Some((start, end)) = lettered_pair(bytes, i, digit) {
+            found.push(Found {
+                start,
+                end,
+                entity: Entity::Geo,
+                rank: 76,
+            });
+            i = end;
+            continue;
+        }
         let signed = digit > i && matches!(before(bytes, digit), b'-' | b'+');
         i = if signed { digit - 1 } else { digit };
         let ahead = before(bytes, i);
@@ -92,7 +102,12 @@ fn decimal_pair(bytes: &[u8], start: usize) -> Option<usize> {
     let (b, b_decimals, end) = decimal(bytes, second)?;
     let blank_only = part(bytes, a_end, second).iter().all(|b| *b == b' ');
     let wkt = blank_only && word_before(bytes, start, 8, &["point"]);
-    if second == a_end || blank_only && !wkt {
+    // Blanks alone part the numbers of any table: `10.174267 -73.941012` must be called a place, or
+    // be all there is and of the precision of one.
+    let alone = start == 0 && end == bytes.len() && a_decimals >= 5 && b_decimals >= 5;
+    if second == a_end
+        || blank_only && !wkt && !alone && !word_before(bytes, start, 24, BLANK_WORDS)
+    {
         return None;
     }
     let after = at(bytes, end);
@@ -100,7 +115,7 @@ fn decimal_pair(bytes: &[u8], start: usize) -> Option<usize> {
     let zoom = skip(bytes, end + 1, |b| b.is_ascii_digit() || b == b'.');
     let map = before(bytes, start) == b'@' && matches!(at(bytes, zoom), b'z' | b'm');
     if is_word(after)
-        || after == b'.'
+        || after == b'.' && is_word(at(bytes, end + 1))
         || after == b',' && at(bytes, end + 1).is_ascii_digit() && !named && !map
         || matches!(after, b'%' | b'x')
         || part(bytes, end, end + 2) == b", "
@@ -120,7 +135,8 @@ fn decimal_pair(bytes: &[u8], start: usize) -> Option<usize> {
     }
     let in_range = |lat: f64, lng: f64| lat.abs() <= 90.0 && lng.abs() <= 180.0;
     let fits = if wkt {
-        in_range(b, a)
+        // Longitude first, as it should be; not a few write it the other way.
+        in_range(b, a) || in_range(a, b)
     } else {
         in_range(a, b) || in_range(b, a) && a_decimals >= 5 && b_decimals >= 5
     };
@@ -141,6 +157,41 @@ fn decimal_pair(bytes: &[u8], start: usize) -> Option<usize> {
         a_decimals >= 4 && b_decimals >= 4 && !tiny
     };
     (fits && fine).then_some(end)
+}
+
+/// What two numbers with nothing but blanks between are coordinates behind.
+const BLANK_WORDS: &[&str] = &["lat", "geo", "coord", "gps", "latlng", "position"];
+
+/// Decimals that a number needs to be a coordinate by a letter alone: `3.5 S` is a size.
+const LETTERED_DECIMALS: usize = 3;
+
+/// `N50.9981, E5.3860`, `25.6764N 85.8596W`, `39.44435 N 78.00750 W`: the first digit at `digit`,
+/// nothing before `floor`.
+fn lettered_pair(bytes: &[u8], floor: usize, digit: usize) -> Option<(usize, usize)> {
+    let blank = |i: usize| i + usize::from(at(bytes, i) == b' ');
+    let number = |from: usize, most: f64| {
+        let (value, decimals, end) = decimal(bytes, from)?;
+        let fits = decimals >= LETTERED_DECIMALS && (0.0..=most).contains(&value);
+        fits.then_some(end)
+    };
+    let latitude = |i: usize| matches!(at(bytes, i), b'N' | b'S');
+    let longitude = |i: usize| matches!(at(bytes, i), b'E' | b'W' | b'O');
+    let parted = |i: usize| skip(bytes, i, |b| matches!(b, b' ' | b',' | b';' | b'/')).min(i + 3);
+    let ahead = (floor..digit).rev().take(2).find(|i| at(bytes, *i) != b' ');
+    if let Some(letter) = ahead.filter(|i| latitude(*i)) {
+        let first = number(digit, 90.0)?;
+        let second = parted(first);
+        let inside = is_word(before(bytes, letter)) || second == first || !longitude(second);
+        let end = number(blank(second + 1), 180.0).filter(|_| !inside)?;
+        return (!is_word(at(bytes, end))).then_some((letter, end));
+    }
+    let letter = blank(number(digit, 90.0)?);
+    let second = parted(letter + 1);
+    if is_word(before(bytes, digit)) || !latitude(letter) || second == letter + 1 {
+        return None;
+    }
+    let end = blank(number(second, 180.0)?) + 1;
+    (longitude(end - 1) && !is_word(at(bytes, end))).then_some((digit, end))
 }
 
 /// One angle: `51°7'52.2"N`, `3.2865° N`; its end.
@@ -205,6 +256,14 @@ mod tests {
             ("?lat=52.5200&lng=13.4050", "52.5200&lng=13.4050"),
             ("33.1824, 47.4106", "33.1824, 47.4106"),
             ("/maps/@47.3769,8.5417,15z", "47.3769,8.5417"),
+            ("N50.9981, E5.3860", "N50.9981, E5.3860"),
+            ("Standort: N 33.4595 W 111.9199.", "N 33.4595 W 111.9199"),
+            ("25.6764N 85.8596W", "25.6764N 85.8596W"),
+            ("pickup 27.10751 N 82.42120 W soon", "27.10751 N 82.42120 W"),
+            ("user is near 34.10530, -84.65297.", "34.10530, -84.65297"),
+            ("GPS 43.579258 1.350938", "43.579258 1.350938"),
+            ("10.174267 -73.941012", "10.174267 -73.941012"),
+            ("POINT (14.11157 98.22129)", "14.11157 98.22129"),
         ] {
             assert_eq!(found(text), [pair], "{text}");
         }
@@ -223,6 +282,11 @@ mod tests {
             "3.14159265",
             "12.3456,7",
             "0.12345,0.23456",
+            "scores 10.174267 73.941012",
+            "10.1742 73.9410",
+            "12.5 N 13.5 E",
+            "size 10.125 S 12.125 XL",
+            "DIN50.9981, E5.3860",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }

@@ -4,7 +4,11 @@
 //! hold no input. No I/O here.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write as _;
+
+use serde_json::value::RawValue;
+use smallvec::SmallVec;
 
 use super::{
     Entity, Span, address, date, geo, names, natid, person, phone, scan_entities, secret,
@@ -26,92 +30,80 @@ struct Line<'a> {
     id: Cow<'a, str>,
     #[serde(borrow, default)]
     path: Cow<'a, str>,
-    #[serde(default, rename = "value")]
-    _value: serde::de::IgnoredAny,
+    /// As it was received: a number keeps its spelling.
+    #[serde(borrow, default)]
+    value: Option<&'a RawValue>,
 }
 
-/// The answer to one input line, without a line feed.
-///
-/// # Errors
-/// [`LineError::Shape`] when the line is no JSON object with a string `id`.
-pub fn detect_line(line: &str) -> Result<String, LineError> {
-    let raw = raw_value(line).unwrap_or("null");
-    let line: Line<'_> = serde_json::from_str(line).map_err(|_| LineError::Shape)?;
-    let steps = steps(&line.path);
-    let path: Vec<&str> = steps.iter().map(AsRef::as_ref).collect();
-    let category = names::classify_personal(&path);
-    let mut spans = Vec::new();
-    let text: Cow<'_, str> = match raw.as_bytes().first() {
-        Some(b'"') => serde_json::from_str(raw).map_err(|_| LineError::Shape)?,
-        Some(b'-' | b'0'..=b'9') => Cow::Borrowed(raw),
-        _ => Cow::Borrowed(""),
-    };
-    entities(&text, raw.starts_with('"'), category, &mut spans);
-    if path.iter().rev().take(2).any(|name| is_reference(name)) {
-        spans.retain(|s| !matches!(s.entity, Entity::Phone | Entity::NationalId | Entity::Geo));
-    }
-    Ok(answer(&line.id, &text, &spans, category))
+/// Answers lines, one after the other. What a path says is remembered: many lines share few paths.
+#[derive(Default)]
+pub struct Lines {
+    paths: HashMap<Box<str>, Named, foldhash::fast::RandomState>,
+    spans: Vec<Span>,
 }
 
-/// The text of the top-level member `value` as it was received. Serde would lose a number's
-/// spelling. Answers arbitrary nonsense, but never fails, on what is no valid JSON.
-fn raw_value(line: &str) -> Option<&str> {
-    let bytes = line.as_bytes();
-    let mut i = 0;
-    let mut depth = 0_usize;
-    let mut key = "";
-    let mut found = None;
-    while let Some(byte) = bytes.get(i) {
-        let start = i;
-        match byte {
-            b'"' => {
-                i = string_end(bytes, i);
-                let text = line.get(start..i)?;
-                if depth == 1 && line.get(i..)?.trim_start().starts_with(':') {
-                    key = text;
-                    i += line.get(i..)?.find(':')? + 1;
-                    continue;
-                }
-            }
-            b'{' | b'[' => {
-                depth += 1;
-                i += 1;
-                continue;
-            }
-            b'}' | b']' => {
-                depth = depth.saturating_sub(1);
-                i += 1;
-                continue;
-            }
-            b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => {
-                i += 1;
-                continue;
-            }
-            _ => {
-                i = bytes
-                    .iter()
-                    .skip(i)
-                    .position(|b| matches!(b, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n'))
-                    .map_or(bytes.len(), |n| i + n)
-            }
-        }
-        if depth == 1 && key == "\"value\"" {
-            found = line.get(start..i);
-        }
-    }
-    found
+/// What a path's names say.
+#[derive(Clone, Copy)]
+struct Named {
+    category: Option<DataCategory>,
+    /// The value is the number of an order, a parcel, a version.
+    reference: bool,
 }
 
-fn string_end(bytes: &[u8], open: usize) -> usize {
-    let mut i = open + 1;
-    while let Some(byte) = bytes.get(i) {
-        match byte {
-            b'"' => return i + 1,
-            b'\\' => i += 2,
-            _ => i += 1,
+impl Lines {
+    /// Paths remembered at most, so that memory stays bounded on lines that never share one.
+    const MOST_PATHS: usize = 4096;
+    /// Longer paths are not remembered.
+    const LONGEST_PATH: usize = 256;
+
+    /// Appends the answer to one input line to `out`, without a line feed.
+    ///
+    /// # Errors
+    /// [`LineError::Shape`] when the line is no JSON object with a string `id`; `out` is as it was.
+    pub fn answer(&mut self, line: &str, out: &mut String) -> Result<(), LineError> {
+        let line: Line<'_> = serde_json::from_str(line).map_err(|_| LineError::Shape)?;
+        let raw = line.value.map_or("null", RawValue::get);
+        let text: Cow<'_, str> = match raw.as_bytes().first() {
+            Some(b'"') => string(raw)?,
+            Some(b'-' | b'0'..=b'9') => Cow::Borrowed(raw),
+            _ => Cow::Borrowed(""),
+        };
+        let named = self.named(&line.path);
+        self.spans.clear();
+        entities(&text, raw.starts_with('"'), named.category, &mut self.spans);
+        if named.reference {
+            let looks_alike = |e| matches!(e, Entity::Phone | Entity::NationalId | Entity::Geo);
+            self.spans.retain(|s| !looks_alike(s.entity));
         }
+        write_answer(out, &line.id, &text, &self.spans, named.category);
+        Ok(())
     }
-    bytes.len()
+
+    fn named(&mut self, path: &str) -> Named {
+        if let Some(known) = self.paths.get(path) {
+            return *known;
+        }
+        let steps = steps(path);
+        let names: SmallVec<[&str; 8]> = steps.iter().map(AsRef::as_ref).collect();
+        let named = Named {
+            category: names::classify_personal(&names),
+            reference: names.iter().rev().take(2).any(|name| is_reference(name)),
+        };
+        if self.paths.len() < Self::MOST_PATHS && path.len() <= Self::LONGEST_PATH {
+            self.paths.insert(path.into(), named);
+        }
+        named
+    }
+}
+
+/// The text of a JSON string.
+fn string(raw: &str) -> Result<Cow<'_, str>, LineError> {
+    match raw.get(1..raw.len() - 1) {
+        Some(plain) if !plain.contains('\\') => Ok(Cow::Borrowed(plain)),
+        _ => serde_json::from_str(raw)
+            .map(Cow::Owned)
+            .map_err(|_| LineError::Shape),
+    }
 }
 
 /// Names of numbers that only look like phones and ids: orders, parcels, prices, versions.
@@ -134,11 +126,17 @@ fn is_reference(name: &str) -> bool {
         "scroll",
         "click",
     ];
-    let lower = name.to_ascii_lowercase();
-    lower == "ref"
-        || WORDS
-            .iter()
-            .any(|word| lower.starts_with(word) || lower.contains(&format!("_{word}")))
+    let bytes = name.as_bytes();
+    let begins = |at: usize| {
+        let rest = bytes.get(at..).unwrap_or(&[]);
+        WORDS.iter().any(|word| {
+            rest.get(..word.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+        })
+    };
+    name.eq_ignore_ascii_case("ref")
+        || begins(0)
+        || memchr::memchr_iter(b'_', bytes).any(|i| begins(i + 1))
 }
 
 /// Spans of a value whose field's name says `category`.
@@ -204,10 +202,20 @@ fn decided(category: DataCategory, text: &str) -> Option<Entity> {
     fits.then_some(entity)
 }
 
-fn answer(id: &str, text: &str, spans: &[Span], category: Option<DataCategory>) -> String {
-    let mut out = String::with_capacity(64 + id.len() + spans.len() * 48);
+/// Writing to a string cannot fail, so that no result is looked at.
+fn write_answer(
+    out: &mut String,
+    id: &str,
+    text: &str,
+    spans: &[Span],
+    category: Option<DataCategory>,
+) {
     out.push_str("{\"id\":");
-    out.push_str(&serde_json::to_string(id).unwrap_or_else(|_| "\"\"".to_owned()));
+    if id.bytes().any(|b| b < b' ' || b == b'"' || b == b'\\') {
+        out.push_str(&serde_json::to_string(id).unwrap_or_else(|_| "\"\"".to_owned()));
+    } else {
+        out.extend(["\"", id, "\""]);
+    }
     out.push_str(",\"entities\":[");
     let (mut byte, mut points) = (0, 0);
     let mut count_to = |to: usize| {
@@ -218,19 +226,12 @@ fn answer(id: &str, text: &str, spans: &[Span], category: Option<DataCategory>) 
     for (i, span) in spans.iter().enumerate() {
         let (start, end) = (count_to(span.start), count_to(span.end));
         let comma = if i == 0 { "" } else { "," };
-        // Writing to a string cannot fail.
-        let _ = write!(
-            out,
-            "{comma}{{\"type\":\"{}\",\"start\":{start},\"end\":{end}}}",
-            type_name(span.entity)
-        );
+        let kind = type_name(span.entity);
+        out.extend([comma, "{\"type\":\"", kind, "\",\"start\":"]);
+        let _ = write!(out, "{start},\"end\":{end}}}");
     }
-    let _ = write!(
-        out,
-        "],\"category\":\"{}\"}}",
-        category.map_or("none", DataCategory::key)
-    );
-    out
+    let category = category.map_or("none", DataCategory::key);
+    out.extend(["],\"category\":\"", category, "\"}"]);
 }
 
 /// The contract's word for an entity.
@@ -255,8 +256,8 @@ fn type_name(entity: Entity) -> &'static str {
 }
 
 /// The names along a path such as `a.b[0]["first-name"].c`, array steps left out.
-fn steps(path: &str) -> Vec<Cow<'_, str>> {
-    let mut out = Vec::new();
+fn steps(path: &str) -> SmallVec<[Cow<'_, str>; 8]> {
+    let mut out = SmallVec::new();
     let mut rest = path;
     while !rest.is_empty() {
         if let Some(quoted) = rest.strip_prefix("[\"") {
@@ -287,6 +288,11 @@ fn steps(path: &str) -> Vec<Cow<'_, str>> {
 mod tests {
     use super::*;
 
+    fn detect_line(line: &str) -> Result<String, LineError> {
+        let mut out = String::new();
+        Lines::default().answer(line, &mut out).map(|()| out)
+    }
+
     #[test]
     fn lines_are_answered_in_code_points() {
         let answer =
@@ -311,16 +317,56 @@ mod tests {
             answer,
             r#"{"id":"n","entities":[{"type":"CREDIT_CARD","start":0,"end":16}],"category":"none"}"#
         );
-        assert_eq!(detect_line("[]"), Err(LineError::Shape));
+        for (line, said) in [
+            // Members in any order, escapes in each, a name seen before.
+            (
+                r#"{"value":"\u0061@b.de \"x\"","id":"a\"b","path":"note"}"#,
+                r#"{"id":"a\"b","entities":[{"type":"EMAIL","start":0,"end":6}],"category":"none"}"#,
+            ),
+            (
+                r#"{"id":"c","extra":{"value":"c@d.de"}, "value" : [1]}"#,
+                r#"{"id":"c","entities":[],"category":"none"}"#,
+            ),
+            (
+                r#"{"id":"o","path":"Order.number","value":"+49 151 23456789"}"#,
+                r#"{"id":"o","entities":[],"category":"none"}"#,
+            ),
+        ] {
+            let mut lines = Lines::default();
+            let mut out = "before ".to_owned();
+            for _ in 0..2 {
+                out.truncate(7);
+                lines.answer(line, &mut out).unwrap();
+                assert_eq!(out, format!("before {said}"));
+            }
+        }
+        for line in [
+            "[]",
+            r#"{"id":1}"#,
+            r#"{"id":"a","value":"\ud800"}"#,
+            r#"{"id":"a","value":01}"#,
+        ] {
+            assert_eq!(detect_line(line), Err(LineError::Shape), "{line}");
+        }
+    }
+
+    #[test]
+    fn names_of_references_are_told_in_any_case() {
+        for name in ["order_id", "Invoice", "my_TRACKING_no", "REF"] {
+            assert!(is_reference(name), "{name}");
+        }
+        for name in ["border", "preorder", "refund_to", "discount"] {
+            assert!(!is_reference(name), "{name}");
+        }
     }
 
     #[test]
     fn paths_are_cut_into_names() {
-        assert_eq!(steps("a.b[0].c"), ["a", "b", "c"]);
+        assert_eq!(steps("a.b[0].c").into_vec(), ["a", "b", "c"]);
         assert_eq!(
-            steps("request.headers[\"x-forwarded-for\"]"),
+            steps("request.headers[\"x-forwarded-for\"]").into_vec(),
             ["request", "headers", "x-forwarded-for"]
         );
-        assert_eq!(steps("items[].name"), ["items", "name"]);
+        assert_eq!(steps("items[].name").into_vec(), ["items", "name"]);
     }
 }

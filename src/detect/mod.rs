@@ -23,6 +23,7 @@ mod natid_checks;
 mod net;
 mod numbers;
 mod person;
+mod person_words;
 mod phone;
 mod prefilter;
 mod scan;
@@ -33,7 +34,7 @@ mod token;
 mod url;
 
 pub(crate) use block::run;
-pub use jsonl::{LineError, detect_line};
+pub use jsonl::{LineError, Lines};
 pub use names::{classify_container, classify_name, classify_personal};
 pub use prefilter::may_hold;
 pub use scan::{

@@ -99,6 +99,11 @@ struct ContainerRow {
     keys: Vec<String>,
 }
 
+/// What joins a key to a word behind it that says nothing: `email_of_customer`, `correo_del_cliente`.
+const CONNECTORS: [&str; 12] = [
+    "of", "de", "del", "do", "da", "di", "du", "des", "van", "von", "d", "der",
+];
+
 impl Table {
     fn read(text: &str) -> Option<Self> {
         let file: File = toml::from_str(text).ok()?;
@@ -274,6 +279,7 @@ impl Table {
             }
             let last = words.slice(end - 1, end);
             let empty = flags.get(end - 1).is_some_and(|f| f & SUFFIX != 0)
+                || end < n && CONNECTORS.contains(&last)
                 || last.bytes().all(|b| b.is_ascii_digit());
             if !empty || end <= 1 || n - end > own {
                 return None;
@@ -462,6 +468,22 @@ mod tests {
             ("x-forwarded-for", "user.device.ip_address"),
             ("shippingAddress/zip", "user.contact.address.postal_code"),
             ("password", "user.authorization.password"),
+            ("email_of_customer", "user.contact.email"),
+            ("telefono_del_cliente", "user.contact.phone_number"),
+            (
+                "employee/sin",
+                "user.government_id.national_identification_number",
+            ),
+            (
+                "user_pan",
+                "user.government_id.national_identification_number",
+            ),
+            ("apellidoMaterno", "user.name.last"),
+            ("nome_do_cliente", "user.name"),
+            ("tanjoubi", "user.demographic.date_of_birth"),
+            ("kouza-bangou", "user.financial.bank_account"),
+            ("IdentifiantUtilisateur", "user.unique_id"),
+            ("user/pin", "user.authorization.password"),
         ] {
             assert_eq!(category(path), Some(key), "{path}");
         }
@@ -500,6 +522,18 @@ mod tests {
             "ssn_present",
             "city_count",
             "username_length",
+            "sin",
+            "wave/sin",
+            "math/sin",
+            "pan",
+            "pan_gesture",
+            "map/pin",
+            "music/genre",
+            "pseudo_class",
+            "via",
+            "cap_rate",
+            "email_of",
+            "number_of_customer_emails_sent",
         ] {
             assert_eq!(category(path), None, "{path}");
         }

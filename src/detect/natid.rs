@@ -9,9 +9,10 @@ use super::Entity;
 use super::bytes::{at, before, is_word, number, part, second_before, word_after, word_before};
 use super::natid_checks::{
     is_aadhaar, is_any_nhs, is_austrian, is_belgian, is_bsn, is_bulgarian, is_chilean, is_chinese,
-    is_cpf, is_czech, is_danish, is_french, is_german, is_icelandic, is_japanese, is_korean,
-    is_nhs, is_norwegian, is_polish, is_romanian, is_south_african, is_ssn, is_swedish, is_swiss,
-    is_tfn, is_turkish, month_day, rut_check, two, weighted,
+    is_cpf, is_croatian, is_czech, is_danish, is_estonian, is_french, is_german, is_greek,
+    is_icelandic, is_japanese, is_korean, is_nhs, is_norwegian, is_polish, is_portuguese,
+    is_romanian, is_russian, is_south_african, is_ssn, is_swedish, is_swiss, is_tfn, is_turkish,
+    is_yugoslav, month_day, rut_check, two, weighted,
 };
 use super::numbers::{Group, ends, luhn, sign};
 use super::scan::Found;
@@ -97,6 +98,8 @@ fn numeric_end(bytes: &[u8], groups: &[Group]) -> Option<(usize, u8)> {
         .or_else(|| checked(&[6, 5], b" ", is_norwegian))
         .or_else(|| checked(&[4, 2, 3], b"..", is_bsn))
         .or_else(|| checked(&[6, 4, 2, 1], b"   ", is_south_african))
+        .or_else(|| checked(&[6, 4, 3], b"  ", is_south_african))
+        .or_else(|| checked(&[3, 3, 3, 2], b"-- ", is_russian))
         .or_else(|| chilean_k(bytes, groups));
     if let Some(end) = strong {
         return Some((end, 82));
@@ -105,6 +108,7 @@ fn numeric_end(bytes: &[u8], groups: &[Group]) -> Option<(usize, u8)> {
     let called = || word_before(bytes, first.start, WORDS_WITHIN, ID_WORDS);
     let weak = checked(&[3, 3, 4], b"  ", is_any_nhs)
         .or_else(|| checked(&[4, 4, 4], b"  ", is_japanese))
+        .or_else(|| checked(&[3, 3, 3], b"  ", luhn))
         .or_else(|| checked(&[8, 1], b"-", luhn));
     if let Some(end) = weak.filter(|_| called()) {
         return Some((end, 82));
@@ -112,7 +116,8 @@ fn numeric_end(bytes: &[u8], groups: &[Group]) -> Option<(usize, u8)> {
     if let Some(end) =
         checked(&[3, 3, 4], b"  ", is_nhs).or_else(|| checked(&[3, 3, 3], b"  ", is_tfn))
     {
-        return Some((end, if called() { 82 } else { 67 }));
+        // Below a national phone number of the same groups.
+        return Some((end, if called() { 82 } else { 65 }));
     }
     compact(bytes, *first)
 }
@@ -133,10 +138,22 @@ fn compact(bytes: &[u8], group: Group) -> Option<(usize, u8)> {
             .split_last()
             .is_some_and(|(last, head)| is_chinese(head, u64::from(last - b'0'))),
         11 => {
-            is_turkish(digits)
-                || is_polish(digits)
-                || is_norwegian(digits)
-                || (is_cpf(digits) || is_german(digits) || is_belgian(digits)) && called()
+            is_norwegian(digits)
+                || is_polish(digits) && matches!(at(digits, 2), b'0'..=b'3')
+                || [
+                    is_turkish,
+                    is_polish,
+                    is_cpf,
+                    is_german,
+                    is_belgian,
+                    is_estonian,
+                    is_greek,
+                    is_croatian,
+                    is_russian,
+                ]
+                .iter()
+                .any(|test| test(digits))
+                    && called()
         }
         // Milliseconds since 1970 begin like men born in the sixties.
         13 if matches!(digits.get(..2), Some(b"14" | b"15" | b"16" | b"17" | b"18")) => {
@@ -145,7 +162,7 @@ fn compact(bytes: &[u8], group: Group) -> Option<(usize, u8)> {
         13 => {
             (is_romanian(digits) || is_south_african(digits) && !digits.starts_with(b"1"))
                 || digits.starts_with(b"756") && is_swiss(digits)
-                || is_korean(digits) && called()
+                || (is_korean(digits) || is_yugoslav(digits)) && called()
         }
         15 => is_french(digits),
         10 => {
@@ -156,7 +173,14 @@ fn compact(bytes: &[u8], group: Group) -> Option<(usize, u8)> {
                 || is_bulgarian(digits))
                 && called()
         }
-        9 => (is_ssn(digits) || is_bsn(digits) || luhn(digits) || is_tfn(digits)) && called(),
+        9 => {
+            (is_ssn(digits)
+                || is_bsn(digits)
+                || luhn(digits)
+                || is_tfn(digits)
+                || is_portuguese(digits))
+                && called()
+        }
         12 => (is_aadhaar(digits) || is_japanese(digits)) && called(),
         _ => false,
     };
@@ -172,6 +196,8 @@ const ID_WORDS: &[&str] = &[
     "aadhar", "personnummer", "rodné", "egn", "identity", "citizen", "kimlik", "insurance", "identif", "cpr", "idnr",
     "cnp", "rijksregister", "insz", "niss", "my number", "mynumber", "マイナンバー", "個人番号", "주민등록", "주민번호", "rrn", "resident reg", "fødselsn",
     "fodselsn", "fnr", "teudat", "zehut", "burgerservice", "henkilötunnus", "hetu", "身份证", "pps", "sozialvers",
+    "ЕГН", "егн", "isikukood", "asmens", "amka", "ΑΜΚΑ", "ΑΜΚΑ", "αμκα", "oib", "jmbg", "emšo", "emso", "nif ", "nif:", "contribuinte", "id number",
+    "nas ", "nas:", "снилс", "СНИЛС", "t.c.", "tckn", "svnr", "ahv", "avs",
 ];
 
 /// `dd.ddd.ddd-K`.
@@ -216,8 +242,10 @@ pub(super) fn lettered(bytes: &[u8], start: usize, end: usize, found: &mut Vec<F
             || is_italian(word)
             || is_mexican(word)
             || is_nino(word)
-            || is_irish(word)
-            || is_indian(word))
+            // In lower case, `6279455f` is hexadecimal.
+            || is_irish(word) && !part(bytes, start, end).iter().any(u8::is_ascii_lowercase)
+            || is_indian(word)
+            || is_finnish_word(word))
     {
         push(end, 82);
         return;
@@ -394,6 +422,13 @@ fn is_finnish(date: &[u8], tail: &[u8]) -> bool {
         == Some(&check.to_ascii_uppercase())
 }
 
+/// `220100A881D`: born in this century, or with one of the signs that were added in 2023.
+fn is_finnish_word(word: &[u8]) -> bool {
+    word.len() == 11
+        && matches!(at(word, 6), b'A'..=b'F' | b'U'..=b'Y')
+        && is_finnish(part(word, 0, 6), part(word, 7, 11))
+}
+
 /// Whether a whole value is a plausible id when its field's name says that it is one.
 pub(super) fn is_plausible(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
@@ -453,6 +488,10 @@ mod tests {
             "870521 4264 08 3",
             "0975013AX",
             "2921209367571",
+            "56071808113",
+            "540716 3090 089",
+            "112-233-445 95",
+            "271106A303L",
         ] {
             assert_eq!(found(text), [text]);
         }
@@ -469,6 +508,13 @@ mod tests {
             ("my social security number is 383236405", "383236405"),
             ("CNP 1530109319274", "1530109319274"),
             ("teudat zehut 19348618-0", "19348618-0"),
+            ("TC Kimlik No: 77297104872", "77297104872"),
+            ("isikukood 37701123360", "37701123360"),
+            ("AMKA 13065613922", "13065613922"),
+            ("OIB: 01057411519", "01057411519"),
+            ("ЕГН: 6404131302", "6404131302"),
+            ("NIF: 299244440", "299244440"),
+            ("JMBG 0101006500006", "0101006500006"),
         ] {
             assert_eq!(found(text), [id], "{text}");
             assert_eq!(
@@ -495,6 +541,9 @@ mod tests {
             "291095 04254",
             "9554.69.674",
             "0975013BX",
+            "271106A303K",
+            "6279455f",
+            "112-233-445 96",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }

@@ -256,3 +256,50 @@ pub(super) fn is_south_african(d: &[u8]) -> bool {
         && matches!(at(d, 11), b'8' | b'9')
         && luhn(d)
 }
+/// Estonia and Lithuania: century and sex, a date, two rounds of weights.
+pub(super) fn is_estonian(d: &[u8]) -> bool {
+    let first = weighted(d, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 1]) % 11;
+    let second = weighted(d, &[3, 4, 5, 6, 7, 8, 9, 1, 2, 3]) % 11;
+    let check = if first < 10 { first } else { second % 10 };
+    d.len() == 11
+        && matches!(at(d, 0), b'1'..=b'8')
+        && month_day(two(d, 3), two(d, 5))
+        && check == digit(d, 10)
+}
+
+/// Greece's social security number: a date, and Luhn.
+pub(super) fn is_greek(d: &[u8]) -> bool {
+    d.len() == 11 && month_day(two(d, 2), two(d, 0)) && luhn(d)
+}
+
+/// Croatia's OIB: ISO 7064, mod 11, 10.
+pub(super) fn is_croatian(d: &[u8]) -> bool {
+    let rest = part(d, 0, 10).iter().fold(10, |rest, b| {
+        let sum = (rest + u64::from(b.wrapping_sub(b'0'))) % 10;
+        (if sum == 0 { 10 } else { sum }) * 2 % 11
+    });
+    d.len() == 11 && !uniform(d) && (11 - rest) % 10 == digit(d, 10)
+}
+
+/// Portugal's tax number of a person.
+pub(super) fn is_portuguese(d: &[u8]) -> bool {
+    let rest = weighted(d, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11;
+    let check = if rest < 2 { 0 } else { 11 - rest };
+    d.len() == 9 && matches!(at(d, 0), b'1'..=b'3') && check == digit(d, 8)
+}
+
+/// Russia's SNILS.
+pub(super) fn is_russian(d: &[u8]) -> bool {
+    let sum = weighted(d, &[9, 8, 7, 6, 5, 4, 3, 2, 1]);
+    d.len() == 11 && !uniform(d) && sum > 9 && sum % 101 % 100 == two(d, 9)
+}
+
+/// The JMBG of the states that were Yugoslavia: day, month, three digits of the year.
+pub(super) fn is_yugoslav(d: &[u8]) -> bool {
+    let sum = weighted(d, &[7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11;
+    let check = if sum < 2 { 0 } else { 11 - sum };
+    d.len() == 13
+        && month_day(two(d, 2), two(d, 0))
+        && matches!(at(d, 4), b'0' | b'9')
+        && check == digit(d, 12)
+}

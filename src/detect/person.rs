@@ -9,6 +9,8 @@ use hashbrown::HashSet;
 
 use super::Entity;
 use super::block::find;
+use super::bytes::{at, is_word, part, skip, skip_back};
+use super::person_words::{BRANDS, LEADS, PARTICLES, STOP, STRICT, SURNAME_ENDINGS, TAILS, WEAK};
 use super::scan::Found;
 
 /// Given names of some forty languages, lower case, one a line. Derived from the lists of the Faker
@@ -29,83 +31,11 @@ static SURNAMES: LazyLock<HashSet<&'static str, foldhash::fast::FixedState>> =
             .collect()
     });
 
-/// Endings of surnames in many languages.
-#[rustfmt::skip]
-const SURNAME_ENDINGS: &[&str] = &[
-    "ov", "ova", "ev", "eva", "ski", "ska", "cki", "cka", "sson", "ez", "enko", "mann", "stein", "poulos", "sen", "sky", "czyk", "dze", "shvili", "berg", "wicz", "wski",
-    "wska", "ini", "elli", "etti", "inen", "nen", "ius", "as", "man", "escu", "yan", "oglu", "vic", "dottir", "ian", "stra", "sma", "huis", "quist", "ström", "strom",
-];
+/// No word of [`STOP`] is longer.
+const LONGEST_STOP: usize = 16;
 
-/// Brands and characters that carry a person's name.
-#[rustfmt::skip]
-const BRANDS: &[&str] = &[
-    "alexander wang", "alfa romeo", "anne klein", "aston martin", "ben nevis", "ben sherman", "calvin klein", "carolina herrera", "charles schwab", "charlotte tilbury", "christian dior",
-    "christian louboutin", "dale carnegie", "donald duck", "donna karan", "eddie bauer", "elizabeth arden", "estee lauder", "franklin templeton", "fred perry", "giorgio armani", "guy laroche",
-    "harley davidson", "harry potter", "hugo boss", "iron man", "jack daniel", "jack jones", "jack wolfskin", "james bond", "jean paul", "jim beam", "jimmy choo", "john deere", "john hancock",
-    "john lewis", "johnnie walker", "johnson johnson", "karl lagerfeld", "kate spade", "kenneth cole", "levi strauss", "louis vuitton", "marc jacobs", "marc o'polo", "marks spencer", "martha stewart",
-    "mary kay", "mary poppins", "max mara", "mercedes benz", "michael kors", "mickey mouse", "miu miu", "mona lisa", "morgan stanley", "oscar mayer", "paul smith", "perry ellis", "peppa pig", "ralph lauren",
-    "ray ban", "robin hood", "ronald mcdonald", "sherlock holmes", "stella artois", "stella mccartney", "steve madden", "ted baker", "thomas cook", "tom ford", "tom tailor", "tommy bahama", "tommy hilfiger",
-    "tory burch", "van gogh", "vera wang", "victoria beckham", "victoria's secret", "walt disney", "warner bros", "yves rocher", "yves saint laurent", "bob marley", "ben jerry", "peter pan", "santa claus",
-    "isabel marant", "jo malone", "bobbi brown", "kylie jenner", "laura ashley", "laura mercier", "monica vinader", "oscar wilde", "rosetta stone", "sara lee", "wendy's",
-    "oetker", "dr. oetker", "martens", "dr. martens", "ernst young", "martin luther", "rosa luxemburg", "jasmine rice", "agent smith",
-];
-
-/// What may stand directly before a name in a sentence, lower case, with its blank.
-#[rustfmt::skip]
-const LEADS: &[&str] = &[
-    "dear ", "assigned to ", "bonjour ", "frau ", "herr ", "herrn ", "mr. ", "mrs. ", "ms. ", "mr ", "mrs ", "ms ",
-    "dr. ", "prof. ", "name is ", "named him ", "named her ", "follow up with ", "directed by: ", "directed by ",
-    "have you heard ", "why is ", "shouted at ", "the assistant to ", "your name? ", "not by ", "verses from ", "madame ",
-    "monsieur ", "señor ", "señora ", "sra. ", "sr. ", "signed by ", "written by ", "hello ", "hi ", "hola ", "caro ", "cara ",
-    "liebe ", "lieber ", "my name's ", "i am called ", "name: ", "name:** ", "customer: ", "patient: ", "regards, ",
-    "sincerely, ", "contact: ", "attn: ", "recipient: ", "invoice to ", "beneficiary: ", "welcome back, ", "welcome, ", "hey ",
-    "from ", "by ", "for ", "with ", "invited ", "signed: ", "author: ", "grüßen ", "grüssen ", "grüße ", "cordialement, ", "saludos, ",
-    "patient ", "von ", "für ", "par ", "por ", "pour ", "para ", "da ", "från ", "fra ", "door ", "van ", "user ", "customer ", "guest ",
-    "driver ", "agent ", "caller ", "client ", "kunde ", "kundin ", "saluti, ", "groeten, ", "hälsningar, ", "thanks, ", "cheers, ",
-];
-
-/// What may stand directly behind a name at the start of a sentence.
-#[rustfmt::skip]
-const TAILS: &[&str] = &[
-    " lives at ", "'s killers ", ", can i please ", " shouted at ", " spent a year ", " is so ", " signed up", " has joined",
-    " logged in", " invited you", " wrote:", " commented",
-];
-
-/// Leads that nearly anything follows: they ask for a known given name and for a surname.
-#[rustfmt::skip]
-const WEAK: &[&str] = &[
-    "from", "by", "for", "with", "invited", "signed:", "author:", "grüßen", "grüssen", "grüße", "cordialement,", "saludos,", "patient",
-    "von", "für", "par", "por", "pour", "para", "da", "från", "fra", "door", "van", "user", "customer", "guest", "driver", "agent",
-    "caller", "client", "kunde", "kundin", "saluti,", "groeten,", "hälsningar,", "thanks,", "cheers,",
-];
-
-/// Words that follow given names in brands, places, roles and titles.
-#[rustfmt::skip]
-const STOP: &[&str] = &[
-    "alert", "app", "airlines", "account", "action", "add", "air", "airport", "analytics", "and", "area", "bank", "bar", "bay",
-    "beach", "beta", "blue", "book", "bottle", "box", "brand", "bridge", "builder", "building", "button", "cafe", "call", "camp", "canyon",
-    "card", "cart", "case", "castle", "center", "centre", "chain", "channel", "chrome", "church", "city", "classic", "close", "club",
-    "code", "coffee", "collection", "college", "community", "company", "conference", "county", "court", "cream", "creek", "cup",
-    "daisy", "dashboard", "data", "day", "demo", "department", "design", "dollar", "door", "dress", "drive", "edition", "event",
-    "falls", "family", "fashion", "festival", "field", "film", "first", "food", "foundation", "forest", "free", "fund", "game",
-    "games", "garden", "gmbh", "gold", "green", "group", "guide", "hall", "health", "hill", "holiday", "home", "hospital", "hotel", "house",
-    "inc", "india", "insurance", "international", "island", "jacket", "jeans", "key", "kit", "lake", "landing", "launch", "level", "life",
-    "light", "limited", "list", "live", "living", "llc", "login", "ltd", "mall", "manager", "map", "mark", "market", "max", "media", "menu",
-    "message", "min", "mobile", "mode", "model", "monday", "motors", "mountain", "museum", "music", "network", "new", "news", "office",
-    "old", "online", "open", "original", "oven", "page", "paper", "park", "party", "pay", "phone", "place", "plan", "plant", "plaza", "point",
-    "pool", "port", "prime", "pro", "product", "project", "quencher", "radio", "red", "report", "republic", "resort", "review", "ring", "river",
-    "road", "rock", "room", "rose", "sale", "salad", "salon", "school", "sea", "search", "season", "series", "service", "services", "set", "shoes", "shop",
-    "show", "sign", "silver", "size", "smart", "society", "solutions", "song", "south", "springs", "square", "stadium", "standard", "star", "start",
-    "state", "station", "step", "store", "street", "studio", "summer", "sun", "sunday", "supply", "support", "system", "tab", "table", "tea",
-    "team", "technologies", "television", "test", "theme", "ticket", "time", "today", "tools", "top", "tour", "tower", "town", "trail", "train", "trial",
-    "tv", "type", "union", "university", "update", "usa", "user", "valley", "value", "video", "view", "village", "wallet", "watch", "water", "wave",
-    "way", "web", "week", "west", "white", "widget", "window", "wine", "winter", "world", "year", "zone", "airways", "north", "east", "black", "brown",
-    "orchestra", "hotels", "records", "pictures", "sport", "sports", "express", "delivery", "premium", "basic", "enterprise", "the", "of", "for", "in",
-    "to", "with", "is", "was", "has", "all", "my", "your", "our", "no", "not", "order", "checkout", "perfume", "bag", "shirt", "shoe", "sofa", "desk", "lamp",
-    "high", "performance", "standart", "experience", "error", "success", "failed", "pending", "active", "monitor", "server", "client", "browser", "safari",
-    "explorer", "opera", "edge", "firefox", "android", "windows", "linux", "os", "version", "daylight", "pacific", "central", "eastern",
-    "avenue", "lane", "drama", "comedy", "action", "mystery", "kids", "salesforce", "cloud", "api", "sdk", "script", "function", "class", "method",
-];
+static STOPS: LazyLock<HashSet<&'static [u8], foldhash::fast::FixedState>> =
+    LazyLock::new(|| STOP.iter().map(|word| word.as_bytes()).collect());
 
 /// The leads without their blank, by their last byte.
 static BY_LAST: LazyLock<Vec<Vec<&'static str>>> = LazyLock::new(|| {
@@ -120,17 +50,6 @@ static BY_LAST: LazyLock<Vec<Vec<&'static str>>> = LazyLock::new(|| {
     table
 });
 
-/// Leads that common words follow: they ask for a known given name.
-const STRICT: &[&str] = &[
-    "hello",
-    "hi",
-    "hey",
-    "why is",
-    "name:",
-    "contact:",
-    "customer:",
-];
-
 /// Proposes names of persons.
 pub(super) fn persons(text: &str, found: &mut Vec<Found>) {
     if text.len() <= 64 && (is_whole_name(text) || is_korean_name(text)) {
@@ -144,6 +63,7 @@ pub(super) fn persons(text: &str, found: &mut Vec<Found>) {
     }
     let bytes = text.as_bytes();
     led(text, found);
+    keyed(text, found);
     let mut from = 0;
     for line in text.split('\n').take(256) {
         let start = from + line.len() - line.trim_start_matches(['>', ' ', '*', '"']).len();
@@ -172,6 +92,50 @@ pub(super) fn persons(text: &str, found: &mut Vec<Found>) {
             });
         }
         from += line.len() + 1;
+    }
+}
+
+/// `"name":"Jane Doe"`, `full_name=Jane Doe&…`: a whole name as the value of a key that says so.
+fn keyed(text: &str, found: &mut Vec<Found>) {
+    const KEYS: [&str; 6] = [
+        "name",
+        "full_name",
+        "fullname",
+        "customer_name",
+        "display_name",
+        "user_name",
+    ];
+    let bytes = text.as_bytes();
+    for sign in memchr::memchr2_iter(b'=', b':', bytes) {
+        let key_end = skip_back(bytes, sign, |b| matches!(b, b'"' | b'\'' | b'\\' | b' '));
+        let key_start = skip_back(bytes, key_end, is_word);
+        let key = part(bytes, key_start, key_end);
+        let start = skip(bytes, sign + 1, |b| matches!(b, b'"' | b'\'' | b'\\'));
+        // Without quotes behind a colon it is a label, which `led` knows.
+        let quoted = start > sign + 1 || at(bytes, sign) == b'=';
+        if !quoted || !KEYS.iter().any(|k| key.eq_ignore_ascii_case(k.as_bytes())) {
+            continue;
+        }
+        let value = text
+            .get(start..text.len().min(start + 64))
+            .unwrap_or_else(|| {
+                let near = text.get(start..).unwrap_or("");
+                near.char_indices()
+                    .nth(16)
+                    .map_or(near, |(i, _)| near.get(..i).unwrap_or(""))
+            });
+        let name = value
+            .split(['"', '\'', '&', ';', '\\', '<', '\n'])
+            .next()
+            .unwrap_or("");
+        if is_whole_name(name) && !is_brand(name) {
+            found.push(Found {
+                start,
+                end: start + name.len(),
+                entity: Entity::Person,
+                rank: 34,
+            });
+        }
     }
 }
 
@@ -259,7 +223,14 @@ fn name_at(text: &str, from: usize, strict: bool) -> Option<usize> {
     let mut end = 0;
     let mut words = 0;
     let mut i = 0;
-    for word in rest.split(' ').take(4) {
+    for word in rest.split(' ').take(5) {
+        if words > 0 && words < 4 && PARTICLES.contains(&word) {
+            i += word.len() + 1;
+            continue;
+        }
+        if words == 4 {
+            break;
+        }
         let core = word.trim_end_matches([',', ':', ';', '!', '?', '.', ')', '"', '\n']);
         let core = core.split_once('\n').map_or(core, |(head, _)| head);
         let core = core.strip_suffix("'s").unwrap_or(core);
@@ -294,7 +265,13 @@ fn name_at(text: &str, from: usize, strict: bool) -> Option<usize> {
 }
 
 fn is_stop(word: &str) -> bool {
-    word.is_ascii() && STOP.iter().any(|s| word.eq_ignore_ascii_case(s))
+    let mut buffer = [0_u8; LONGEST_STOP];
+    let Some(lower) = buffer.get_mut(..word.len()) else {
+        return false;
+    };
+    lower.copy_from_slice(word.as_bytes());
+    lower.make_ascii_lowercase();
+    STOPS.contains(&*lower)
 }
 
 fn is_given(word: &str) -> bool {
@@ -340,27 +317,7 @@ fn is_name(text: &str, single: bool) -> bool {
         words.iter().all(|w| {
             let core = w.strip_suffix('.').unwrap_or(w);
             let first = core.chars().next();
-            let particle = matches!(
-                *w,
-                "de" | "da"
-                    | "do"
-                    | "dos"
-                    | "van"
-                    | "von"
-                    | "der"
-                    | "den"
-                    | "la"
-                    | "le"
-                    | "di"
-                    | "del"
-                    | "bin"
-                    | "al"
-                    | "af"
-                    | "y"
-                    | "e"
-                    | "ten"
-                    | "ter"
-            );
+            let particle = PARTICLES.contains(w);
             (particle
                 || first.is_some_and(|c| {
                     c.is_uppercase() || c.is_alphabetic() && !c.is_lowercase() && !c.is_ascii()
@@ -428,6 +385,21 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn words_that_stop_a_name_are_told_in_any_case() {
+        assert!(STOP.iter().all(|word| word.is_ascii() && is_stop(word)));
+        assert!(is_stop("Performance") && is_stop("AIRPORT"));
+        for word in [
+            "",
+            "Anna",
+            "Müller",
+            "airports",
+            "a word longer than any of them",
+        ] {
+            assert!(!is_stop(word), "{word}");
+        }
+    }
+
     fn found(text: &str) -> Vec<&str> {
         let mut out = Vec::new();
         persons(text, &mut out);
@@ -460,6 +432,12 @@ mod tests {
             ),
             ("Bestellung von Amy Jackson eingegangen", "Amy Jackson"),
             ("Cordialement, Anna Douglas", "Anna Douglas"),
+            ("Passenger Rolf Andersen checked in", "Rolf Andersen"),
+            ("Kontoinhaber: Ryan Moore", "Ryan Moore"),
+            ("Olá Hannah Thompson, tudo bem?", "Hannah Thompson"),
+            ("Comment from Anna de Groot: great", "Anna de Groot"),
+            ("{\"name\":\"Melanie Barry\"}", "Melanie Barry"),
+            ("full_name=Sergio Hernández&x=1", "Sergio Hernández"),
         ] {
             assert_eq!(found(text), [name], "{text}");
         }
@@ -489,6 +467,13 @@ mod tests {
             "customer Taylor Swift Tour",
             "sold by Dr. Oetker Pizza",
             "by Google Chrome",
+            "Passenger Seat Cover",
+            "{\"name\":\"Amber Alert\"}",
+            "{\"filename\":\"Anna Douglas\"}",
+            "name: Anna_Douglas",
+            "Dear Sir or Madam,",
+            "Mr. Robot S04",
+            "Earl Grey",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }

@@ -8,7 +8,7 @@ use super::Entity;
 use super::bytes::{
     at, before, number, part, second_before, skip, word_after, word_before, word_up_to,
 };
-use super::numbers::{Group, ends, sign};
+use super::numbers::{Group, ends, is_inside_iban, sign};
 use super::scan::Found;
 
 /// Country codes of one and two digits; the rest of three.
@@ -29,7 +29,11 @@ const LONG_CODES: &[(u64, u64)] = &[
 const PHONE_WORDS: &[&str] = &[
     "tel", "phone", "fax", "call", "mobil", "cell", "whatsapp", "handy", "sms", "dial", "tél", "fono", "móvil",
     "movil", "rufnummer", "telefon", "contact me", "answering at", "contact number", "contact no", "reach", "kontakt", "numéro", "puh",
+    "tlf", "ring ", "kom.", "gsm", "anruf", "appel", "llám", "llama al", "chiam", "ligue", "telp", "contact_n", "电话", "電話", "手机", "手機", "전화", "тел",
 ];
+
+/// Behind these stand article numbers, some of which begin with `00`.
+const ARTICLE_WORDS: &[&str] = &["gtin", "ean", "upc", "isbn", "barcode", "sku", "article"];
 
 /// Proposes a phone number that begins at group `k`.
 pub(super) fn at_group(bytes: &[u8], groups: &[Group], k: usize, found: &mut Vec<Found>) {
@@ -49,7 +53,7 @@ pub(super) fn at_group(bytes: &[u8], groups: &[Group], k: usize, found: &mut Vec
         };
         (end, start - 1, 74)
     } else {
-        if k > 0 && inside_layout(bytes, groups, k) {
+        if k > 0 && inside_layout(bytes, groups, k) || is_inside_iban(bytes, start) {
             return;
         }
         let ahead = before(bytes, start);
@@ -64,7 +68,9 @@ pub(super) fn at_group(bytes: &[u8], groups: &[Group], k: usize, found: &mut Vec
         {
             return;
         }
-        if let Some(end) = double_zero(bytes, window) {
+        let zeros =
+            double_zero(bytes, window).filter(|_| !word_before(bytes, start, 12, ARTICLE_WORDS));
+        if let Some(end) = zeros {
             (end, start, 70)
         } else if let Some(end) = national(bytes, window, open) {
             (end, start, 66)
@@ -108,7 +114,10 @@ fn is_country(code: u64) -> bool {
 
 /// How many leading digits are a country code.
 fn country_len(digits: &[u8]) -> Option<usize> {
-    (1..=3).find(|len| digits.len() > *len && is_country(number(part(digits, 0, *len))))
+    (1..=3).find(|len| {
+        let code = part(digits, 0, *len);
+        digits.len() > *len && !code.starts_with(b"0") && is_country(number(code))
+    })
 }
 
 /// The digits of a row of groups, and the end of the last group that belongs to one number.
@@ -204,8 +213,13 @@ fn double_zero(bytes: &[u8], groups: &[Group]) -> Option<usize> {
     let rest = digits.get(2..)?;
     let code = country_len(rest)?;
     let total = rest.len();
-    let shaped = used == 1 && (11..=13).contains(&total)
-        || used > 2 && (9..=14).contains(&total) && first.len() <= 5;
+    // Denmark, Norway, New Zealand and Singapore have eight digits.
+    let short = total == 10
+        && code == 2
+        && matches!(rest, [b'4', b'5' | b'7', ..] | [b'6', b'4' | b'5', ..]);
+    let shaped = used == 1 && ((11..=13).contains(&total) || short)
+        // `00 49 30 …`, `0049 30 …`; ids of five digits between dashes are none.
+        || used > 2 && (9..=14).contains(&total) && [2, 2 + code].contains(&first.len());
     (shaped && total - code >= 6 && ends(bytes, end)).then_some(end)
 }
 
@@ -243,7 +257,11 @@ fn national(bytes: &[u8], groups: &[Group], open: bool) -> Option<usize> {
         && lengths(4).is_some_and(|l| l.starts_with(&[1, 3, 3, 4]))
         && is_nanp(digit(1, 0), digit(2, 0))
     {
-        return same(4, b"-. ");
+        // `1 201-556-6162`.
+        let parted = sign(bytes, *first, *groups.get(1)?) == b' ';
+        let rest = groups.get(1..).filter(|_| parted && !open);
+        let usual = rest.and_then(|rest| national(bytes, rest, false));
+        return same(4, b"-. ").or(usual);
     }
     if lengths(3).is_some_and(|l| l.starts_with(&[3, 3, 4])) && is_nanp(digit(0, 0), digit(1, 0)) {
         if let Some(end) = same(3, b"-.") {
@@ -255,6 +273,18 @@ fn national(bytes: &[u8], groups: &[Group], open: bool) -> Option<usize> {
     }
     if digit(0, 0) == b'0' && first.len() >= 2 && (digit(0, 1) != b'0' || first.len() >= 4) {
         return trunk(bytes, groups);
+    }
+    // Layouts of Mexico and Portugal, which other numbers share: only where nothing else stands.
+    let whole = |n: usize| {
+        let last = groups.get(n - 1).filter(|last| last.end == bytes.len());
+        last.filter(|_| first.start == 0)
+            .and_then(|_| same(n, b" "))
+    };
+    if matches!(digit(0, 0), b'2'..=b'9') && lengths(3).is_some_and(|l| l.starts_with(&[3, 3, 4])) {
+        return whole(3);
+    }
+    if digit(0, 0) == b'2' && lengths(3).is_some_and(|l| l.starts_with(&[2, 3, 4])) {
+        return whole(3);
     }
     // Spain, Portugal, Poland, Czechia: nine digits, blanks between.
     if matches!(digit(0, 0), b'5'..=b'9' | b'2') && first.len() == 3 {
@@ -333,7 +363,9 @@ fn trunk(bytes: &[u8], groups: &[Group]) -> Option<usize> {
         return None;
     }
     let sized = (9..=12).contains(&total) || used >= 3 && total == 8;
-    if used < 2 || !sized || first.len() > 5 {
+    // `074104 14311`, India.
+    let indian = used == 2 && first.len() == 6 && group(1) == 5 && mark == b' ';
+    if used < 2 || !sized || first.len() > 5 && !indian {
         return None;
     }
     // `0576-560902`, `056-43281-74` and `0943 1958 5866` are as often order numbers.
@@ -344,6 +376,10 @@ fn trunk(bytes: &[u8], groups: &[Group]) -> Option<usize> {
         return None;
     }
     if used == 3 && first.len() == 4 && group(1) == 4 && group(2) == 4 {
+        return None;
+    }
+    // `031-47-0000` has the groups of a social security number, and is none.
+    if dashes && used == 3 && first.len() == 3 && group(1) == 2 {
         return None;
     }
     // Hexadecimal dumps go on.
@@ -373,7 +409,20 @@ fn named(bytes: &[u8], groups: &[Group], start: usize) -> Option<usize> {
 /// `x123`, `ext. 123` behind a number.
 fn extension(bytes: &[u8], end: usize) -> usize {
     let i = skip(bytes, end, |b| matches!(b, b' ' | b',' | b';')).min(end + 2);
-    for word in ["extension", "ext.", "ext", "x", "#"] {
+    const WORDS: [&str; 11] = [
+        "extension",
+        "ext.",
+        "ext",
+        "x",
+        "#",
+        "durchwahl",
+        "poste",
+        "ramal",
+        "anexo",
+        "toestel",
+        "wew",
+    ];
+    for word in WORDS {
         if part(bytes, i, i + word.len()).eq_ignore_ascii_case(word.as_bytes()) {
             let from = skip(bytes, i + word.len(), |b| matches!(b, b' ' | b'.' | b'='))
                 .min(i + word.len() + 2);
@@ -445,6 +494,15 @@ mod tests {
             "(022) 12387",
             "+1 415 555 0132 ext. 12",
             "212-555-0187",
+            "004740612892",
+            "00 49 30 123456",
+            "0049 30 123456",
+            "074104 14311",
+            "200 122 3017",
+            "21 234 5317",
+            "1 201-556-6162",
+            "+47 79 12 39 04 Durchwahl 2097",
+            "+33 1 23 45 67 89 poste 12",
         ] {
             assert_eq!(found(text), [text]);
         }
@@ -457,6 +515,8 @@ mod tests {
             ["+41 78 548 90 52"]
         );
         assert_eq!(found("call me on 9472 7916?"), ["9472 7916"]);
+        assert_eq!(found("tlf. 21 23 46 25"), ["21 23 46 25"]);
+        assert_eq!(found("telefon 123 456 789."), ["123 456 789"]);
     }
 
     #[test]
@@ -487,6 +547,14 @@ mod tests {
             "2023-12-01 17:43:35 +0000",
             "11.911 453.858 296.934 277.207",
             "Serial range 1000-1999",
+            "031-47-0000",
+            "GTIN 0059188757053",
+            "NL36 LIUL 0736 5159 92",
+            "row 200 122 3017",
+            "00064-38912-40024",
+            "0042 3702 2097",
+            "0007161497090",
+            "row 21 234 5317",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }

@@ -84,7 +84,18 @@ impl Seen {
             || (len >= 16 && !self.lower)
             || (len >= 36 && self.dash)
             || (len >= 10 && matches!(bytes.first(), Some(b'b' | b'B')))
+            || (len >= 10 && may_be_written_out(bytes))
     }
+}
+
+/// Whether an address may be written as `jane (at) example.com`.
+pub(super) fn may_be_written_out(bytes: &[u8]) -> bool {
+    memchr::memchr3_iter(b'[', b'(', b'{', bytes).any(|open| {
+        matches!(
+            bytes.get(open + 1..open + 4),
+            Some([b'a' | b'A', b't' | b'T', b']' | b')' | b'}'])
+        )
+    })
 }
 
 /// Nothing that is recognised without one of the hot marks is shorter.

@@ -171,6 +171,9 @@ fn recognise(text: &str, wanted: Wanted, found: &mut Vec<Found>) {
     if seen & AT != 0 && wanted.any(&[Email]) {
         email::emails(text, found);
     }
+    if letters && wanted.any(&[Email]) && prefilter::may_be_written_out(bytes) {
+        email::written_out(text, found);
+    }
     if seen & (COLON | DASH | DOT) != 0 && wanted.any(&[IpAddress, MacAddress, Uuid]) {
         net::hexes(bytes, found);
     }

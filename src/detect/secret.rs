@@ -11,7 +11,7 @@ use super::block::{Block, find, run};
 use super::bytes::{AT, COLON, DASH, DIGIT, EQUALS, SLASH, SPACE, at, before, is_word, part, skip};
 use super::scan::Found;
 use super::secret_shapes::{SHAPES, alnum, dotted, hex, upper, wordy};
-use super::secret_values::{PLACEHOLDERS, assignments, url_passwords};
+use super::secret_values::{PLACEHOLDERS, assignments, commands, elements, url_passwords};
 use super::{natid, person};
 
 /// Proposes every credential; `seen` are the classes of bytes in the text.
@@ -37,6 +37,12 @@ pub(super) fn secrets(text: &str, seen: u16, found: &mut Vec<Found>) {
     if seen & AT != 0 && seen & COLON != 0 {
         url_passwords(bytes, found);
     }
+    if seen & SPACE != 0 && seen & DIGIT != 0 {
+        commands(bytes, seen, found);
+    }
+    if seen & SLASH != 0 && seen & DIGIT != 0 {
+        elements(bytes, found);
+    }
 }
 
 /// Looks at every word, and takes PEM blocks whole.
@@ -58,6 +64,7 @@ fn words(text: &str, found: &mut Vec<Found>) {
         }
         i = end;
     }
+    hooks(bytes, found);
 }
 
 /// The word that the byte before `end` belongs to, where nothing before `floor` is part of it, and
@@ -136,13 +143,28 @@ fn schemes(bytes: &[u8], found: &mut Vec<Found>) {
     }
 }
 
-/// `hooks.slack.com/services/…`.
+/// Addresses that whoever knows them may post to: `hooks.slack.com/services/…`.
 fn hooks(bytes: &[u8], found: &mut Vec<Found>) {
-    for dot in memchr::memmem::find_iter(bytes, b".slack.com/services/") {
-        if let Some((start, end)) = dot.checked_sub(1).and_then(|_| word_round(bytes, 0, dot))
-            && end == dot
-        {
-            word(bytes, start, end, found);
+    const HOOKS: [&[u8]; 4] = [
+        b"hooks.slack.com/services/",
+        b"hooks.slack.com/workflows/",
+        b"discord.com/api/webhooks/",
+        b"discordapp.com/api/webhooks/",
+    ];
+    /// What is behind a hook's fixed part, at least.
+    const LEAST: usize = 40;
+    for hook in HOOKS {
+        for host in memchr::memmem::find_iter(bytes, hook) {
+            let scheme = b"https://";
+            let whole = host.checked_sub(scheme.len());
+            let start = whole
+                .filter(|from| part(bytes, *from, host) == scheme)
+                .unwrap_or(host);
+            let body = host + hook.len();
+            let stop = skip(bytes, body, |b| wordy(b) || b == b'/');
+            if stop - body >= LEAST && !is_word(before(bytes, start)) {
+                propose(start, stop, found);
+            }
         }
     }
 }
@@ -218,6 +240,10 @@ fn word(bytes: &[u8], start: usize, end: usize, found: &mut Vec<Found>) {
             return;
         }
     }
+    if let Some(stop) = two_part(bytes, start, end) {
+        propose(start, stop, found);
+        return;
+    }
     if (text.eq_ignore_ascii_case(b"bearer") || text.eq_ignore_ascii_case(b"basic"))
         && at(bytes, end) == b' '
     {
@@ -231,24 +257,29 @@ fn word(bytes: &[u8], start: usize, end: usize, found: &mut Vec<Found>) {
                 && part(bytes, start.saturating_sub(2), start) == b": ";
         if body.len() >= 8
             && odd
-            && body
-                .iter()
-                .any(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || *b == b'=')
+            && (body.iter().any(|b| b.is_ascii_digit() || *b == b'=')
+                || body.iter().skip(1).any(u8::is_ascii_uppercase))
             && !body.contains(&b'{')
         {
             propose(end + 1, stop, found);
         }
     }
-    if text == b"hooks" && bytes.get(end..end + 20) == Some(b".slack.com/services/") {
-        let stop = skip(bytes, end + 20, |b| alnum(b) || b == b'/');
-        let from = if part(bytes, start.saturating_sub(8), start) == b"https://" {
-            start - 8
-        } else {
-            start
-        };
-        if stop - end >= 40 {
-            propose(from, stop, found);
+}
+
+/// Tokens of two parts that a dot joins, of fixed lengths: `pat….…`, `….atlasv1.…`.
+fn two_part(bytes: &[u8], start: usize, end: usize) -> Option<usize> {
+    let text = part(bytes, start, end);
+    match text.len() {
+        17 if text.starts_with(b"pat") => {
+            let stop = skip(bytes, end + 1, hex);
+            (at(bytes, end) == b'.' && stop - end == 65).then_some(stop)
         }
+        14 => {
+            let named = part(bytes, end, end + 9) == b".atlasv1.";
+            let stop = skip(bytes, end + 9, wordy);
+            (named && (60..=80).contains(&(stop - end - 9))).then_some(stop)
+        }
+        _ => None,
     }
 }
 
@@ -294,7 +325,9 @@ fn known(bytes: &[u8], start: usize) -> Option<usize> {
             && upper(at(body, 0))
             && at(bytes, stop) != b' '
             && is_word(at(bytes, stop));
-        if (shape.least..=shape.most).contains(&body.len()) && varied && !wordlike {
+        // `+` and `/` end the long tokens that are looked at: not within the first bytes.
+        let long = skip(bytes, start, dotted) >= start + LONG;
+        if (shape.least..=shape.most).contains(&body.len()) && varied && !wordlike && long {
             return Some(stop);
         }
     }
@@ -354,6 +387,7 @@ pub(super) fn is_plausible(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::secret_shapes::base64;
     use super::*;
     use proptest::prelude::*;
 
@@ -376,6 +410,17 @@ mod tests {
     fn tokens_of_known_shape_are_found() {
         for (text, secret) in [
             ("DSN host=db pwd=l%YjQi38C3sQ", "l%YjQi38C3sQ"),
+            ("tool login --password Sommer2024! --user x", "Sommer2024!"),
+            ("curl --token \"ab12cd\"", "ab12cd"),
+            ("mysql -u root -phunter2 db", "hunter2"),
+            ("sshpass -p $Q5!T4 ssh x", "$Q5!T4"),
+            ("curl -u jane:s3cr3t! https://x.example", "s3cr3t!"),
+            ("DB_PASS=QFgZQwoi", "QFgZQwoi"),
+            ("<password>a61ad79a</password>", "a61ad79a"),
+            ("Your password is P@ssw0rd-954", "P@ssw0rd-954"),
+            ("Passwort: VL$fWPerJx", "VL$fWPerJx"),
+            ("mot de passe : jTnjqX", "jTnjqX"),
+            ("client_secret=$QY1hz5_T-$&grant_type=x", "$QY1hz5_T-$"),
             ("{\"db_password\":\"P@ssw0rd-488\"}", "P@ssw0rd-488"),
             (
                 "config.token = 'ASIAG42U43X5V76FLBSK';",
@@ -410,6 +455,24 @@ mod tests {
         ] {
             assert_eq!(found(text), [secret], "{text}");
         }
+        // Shapes with signs of their own; the bodies are built so that no scanner takes them for real.
+        let body = |unit: &str, n: usize| unit.repeat(n);
+        for token in [
+            format!(
+                "sntrys_eyJpYXQiO2Rr{}+/Zz_{}",
+                body("aB3", 20),
+                body("q7", 20)
+            ),
+            format!("pat{}.{}", body("aB3x5Z7", 2), body("0123456789abcdef", 4)),
+            format!("{}.atlasv1.{}", body("aB3x5Z7", 2), body("x9-_Z", 13)),
+            format!(
+                "https://discord.com/api/webhooks/123456789012345678/{}",
+                body("aB3_-", 13)
+            ),
+            format!("access-sandbox-{}", "3f0c1952-5f09-463f-ad0d-e99d62b9497e"),
+        ] {
+            assert_eq!(found(&token), [token.as_str()]);
+        }
         assert_eq!(
             found("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----").len(),
             1
@@ -422,7 +485,7 @@ mod tests {
             assert!(shape.prefix.len() + shape.least >= LONG, "{}", shape.prefix);
             assert!(shape.prefix.bytes().all(dotted), "{}", shape.prefix);
             assert!(
-                (0..=255).all(|b| !(shape.body)(b) || dotted(b)),
+                (0..=255).all(|b| !(shape.body)(b) || base64(b)),
                 "{}",
                 shape.prefix
             );
@@ -448,6 +511,19 @@ mod tests {
             "error: token: expired",
             "ch_FehWZhEH4hryBLEY4wJKmVHb",
             "https://host.example:8080/a@b",
+            "--password-file /run/secrets/db1",
+            "--token $TOKEN1",
+            "docker run -p 8080:80 mysql8",
+            "mkdir -p /var/lib/x1",
+            "password is 12 characters or more",
+            "Password is required 2 times",
+            "<token>none</token>",
+            "<h1>password1</h1>",
+            "password=%s1",
+            "password=${DB_PASSWORD_1}",
+            "curl -u $USER1 https://x.example",
+            "pass: 12 of 14",
+            "Basic Authentication required",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }

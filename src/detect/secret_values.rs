@@ -2,7 +2,7 @@
 //!
 //! Each sign is looked at once, each value walked a bounded number of times.
 
-use super::bytes::{at, before, part, skip};
+use super::bytes::{DASH, at, before, part, skip};
 use super::scan::Found;
 use super::secret::propose;
 use super::secret_shapes::wordy;
@@ -16,6 +16,17 @@ const SECRET_NAMES: &[&str] = &[
     "session_id", "sid", "authkey", "auth_key", "x-api-key", "otp", "pin", "auth", "kennwort", "access_code",
     "motdepasse", "mot_de_passe", "mot de passe", "wachtwoord", "hasło", "haslo", "lösenord", "losenord", "adgangskode", "passord",
     "salasana", "contrasena", "heslo", "jelszó", "şifre", "пароль", "パスワード", "비밀번호", "密码", "密碼",
+    "pass", "passcode", "personal_access_token", "mdp",
+];
+
+/// Names that only an `=` makes secrets'.
+const SHORT_NAMES: &[&str] = &["sid", "pin", "auth", "otp", "pass", "mdp"];
+
+/// Names that stand in no program, so that a value behind their colon need not look random.
+#[rustfmt::skip]
+const SPOKEN_NAMES: &[&str] = &[
+    "passwort", "kennwort", "contraseña", "contrasena", "senha", "mot de passe", "motdepasse", "wachtwoord", "hasło", "haslo",
+    "lösenord", "adgangskode", "passord", "salasana", "heslo", "jelszó", "şifre", "пароль", "パスワード", "비밀번호", "密码", "密碼",
 ];
 
 /// What stands where a secret would, and is none.
@@ -64,7 +75,15 @@ pub(super) fn assignments(text: &str, found: &mut Vec<Found>) {
         if !is_secret_name(name, in_query, mark) {
             continue;
         }
-        if let Some((start, end)) = value(bytes, i, mark, in_query, &mut clear) {
+        let spoken = SPOKEN_NAMES
+            .iter()
+            .any(|word| name.eq_ignore_ascii_case(word.as_bytes()));
+        let how = How {
+            mark,
+            in_query,
+            spoken,
+        };
+        if let Some((start, end)) = value(bytes, i, how, &mut clear) {
             propose(start, end, found);
             i = end;
         }
@@ -94,10 +113,9 @@ fn is_secret_name(name: &[u8], in_query: bool, mark: u8) -> bool {
                     })
         })
     };
-    let short = ["sid", "pin", "auth", "otp"];
     SECRET_NAMES
         .iter()
-        .any(|word| (mark == b'=' || !short.contains(word)) && tail(word))
+        .any(|word| (mark == b'=' || !SHORT_NAMES.contains(word)) && tail(word))
         || in_query
             && [
                 "code",
@@ -115,17 +133,26 @@ fn is_secret_name(name: &[u8], in_query: bool, mark: u8) -> bool {
             .any(|w| name.eq_ignore_ascii_case(w.as_bytes()))
 }
 
+/// How a name announces its value.
+#[derive(Clone, Copy)]
+struct How {
+    /// `=` or `:`.
+    mark: u8,
+    in_query: bool,
+    /// By one of [`SPOKEN_NAMES`].
+    spoken: bool,
+}
+
 /// The value after a name and its sign; none when it is no secret.
 ///
 /// `clear` remembers up to where no unquoted value ends (outside of queries, inside), so that names
 /// within one long value do not each walk it.
-fn value(
-    bytes: &[u8],
-    from: usize,
-    mark: u8,
-    in_query: bool,
-    clear: &mut [usize; 2],
-) -> Option<(usize, usize)> {
+fn value(bytes: &[u8], from: usize, how: How, clear: &mut [usize; 2]) -> Option<(usize, usize)> {
+    let How {
+        mark,
+        in_query,
+        spoken,
+    } = how;
     let open = skip(bytes, from, |b| {
         matches!(b, b' ' | b'"' | b'\'' | b'\\' | b'=' | b'>')
     })
@@ -174,10 +201,9 @@ fn value(
     let signs = value.iter().filter(|b| !b.is_ascii_alphanumeric()).count();
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let opening = value.first().copied().unwrap_or(b' ');
-    let placeholder = matches!(
-        opening,
-        b'{' | b'[' | b'<' | b'$' | b'(' | b':' | b'*' | b'%'
-    ) || value.iter().all(|b| *b == opening)
+    let placeholder = matches!(opening, b'{' | b'[' | b'<' | b'(' | b':' | b'*')
+        || is_variable(value)
+        || value.iter().all(|b| *b == opening)
         || PLACEHOLDERS.iter().any(|word| {
             value
                 .get(..word.len())
@@ -187,7 +213,10 @@ fn value(
         || value.starts_with(b"self.")
         || value.starts_with(b"this.")
         || value.windows(2).any(|w| w == b"::" || w == b"=>");
-    let strong = mark == b'=' || quote.is_some() || digits > 0 && (signs > 0 || value.len() >= 8);
+    let strong = mark == b'='
+        || quote.is_some()
+        || digits > 0 && (signs > 0 || value.len() >= 8)
+        || spoken && (digits > 0 || signs > 0 || value.iter().skip(1).any(u8::is_ascii_uppercase));
     let plain_word = digits == 0
         && signs == 0
         && value.iter().all(u8::is_ascii_lowercase)
@@ -200,6 +229,124 @@ fn value(
         && value.is_ascii()
         && !(mark == b':' && value.contains(&b' ')))
     .then_some((open, end))
+}
+
+/// `$NAME`, `${…}`, `%s`, `%(name)s`, `%NAME%`: what a program puts a value in for.
+fn is_variable(value: &[u8]) -> bool {
+    let Some((opening, rest)) = value.split_first() else {
+        return false;
+    };
+    let named = |name: &[u8]| name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    match opening {
+        b'$' => matches!(rest.first(), Some(b'{' | b'(' | b'[' | b'$')) || named(rest),
+        b'%' => {
+            rest.len() < 3
+                || matches!(rest.first(), Some(b'{' | b'(' | b'['))
+                || rest.last() == Some(&b'%')
+        }
+        _ => false,
+    }
+}
+
+/// Whether what a command or a sentence gives for a secret is one: it has a digit, and is no variable.
+fn is_given(value: &[u8], least: usize) -> bool {
+    (least..LONGEST).contains(&value.len())
+        && value.is_ascii()
+        && value.iter().any(u8::is_ascii_digit)
+        && value.iter().any(u8::is_ascii_alphabetic)
+        && !is_variable(value)
+        && !matches!(value.first(), Some(b'-' | b'/' | b'.' | b'<' | b'{' | b'['))
+}
+
+/// Where the word at `from` ends, its quotes left out, and where it begins.
+fn argument(bytes: &[u8], from: usize) -> (usize, usize) {
+    let quote = at(bytes, from);
+    if matches!(quote, b'"' | b'\'') {
+        return (
+            from + 1,
+            skip(bytes, from + 1, |b| b != quote && b != b'\n'),
+        );
+    }
+    let end = skip(bytes, from, |b| {
+        b > b' ' && !matches!(b, b'"' | b'\'' | b'`' | b';' | b'|')
+    });
+    (from, end)
+}
+
+/// `--password X` of any program, `-p X` and `-pX` of those that take a password there, `-u name:X`;
+/// "password is X". Elsewhere `-p` is a port, a path or a page.
+pub(super) fn commands(bytes: &[u8], seen: u16, found: &mut Vec<Found>) {
+    let mut propose_at = |from: usize, least: usize| {
+        let (start, end) = argument(bytes, from);
+        if is_given(part(bytes, start, end), least) {
+            propose(start, end, found);
+        }
+    };
+    for blank in memchr::memmem::find_iter(bytes, b"word is ") {
+        let name = part(bytes, blank.saturating_sub(4), blank + 4);
+        if name.eq_ignore_ascii_case(b"password") {
+            propose_at(blank + 8, 6);
+        }
+    }
+    if seen & DASH == 0 {
+        return;
+    }
+    for dashes in memchr::memmem::find_iter(bytes, b"--") {
+        let end = skip(bytes, dashes + 2, |b| b.is_ascii_lowercase() || b == b'-');
+        let name = part(bytes, dashes + 2, end);
+        if at(bytes, end) == b' ' && name.len() < 40 && is_secret_name(name, false, b' ') {
+            propose_at(end + 1, 4);
+        }
+    }
+    for (program, option, glued) in [
+        (&b"mysql"[..], &b" -p"[..], true),
+        (b"mariadb", b" -p", true),
+        (b"sshpass", b" -p", true),
+        (b"sshpass", b" -p ", false),
+        (b"redis-cli", b" -a ", false),
+    ] {
+        let Some(command) = memchr::memmem::find(bytes, program) else {
+            continue;
+        };
+        let arguments = part(bytes, command, bytes.len());
+        if let Some(at) = memchr::memmem::find(arguments, option) {
+            let from = command + at + option.len();
+            if !glued || self::at(bytes, from) > b' ' {
+                propose_at(from, 4);
+            }
+        }
+    }
+    if let Some(command) = memchr::memmem::find(bytes, b"curl ")
+        && let Some(option) = memchr::memmem::find(part(bytes, command, bytes.len()), b" -u ")
+    {
+        let (start, end) = argument(bytes, command + option + 4);
+        let colon = part(bytes, start, end).iter().position(|b| *b == b':');
+        if let Some(colon) = colon
+            && is_given(part(bytes, start + colon + 1, end), 4)
+        {
+            propose(start + colon + 1, end, found);
+        }
+    }
+}
+
+/// `<password>X</password>`.
+pub(super) fn elements(bytes: &[u8], found: &mut Vec<Found>) {
+    for close in memchr::memmem::find_iter(bytes, b"</") {
+        let end = skip(bytes, close + 2, wordy);
+        let name = part(bytes, close + 2, end);
+        if name.len() > 40 || at(bytes, end) != b'>' || !is_secret_name(name, false, b':') {
+            continue;
+        }
+        let floor = close.saturating_sub(LONGEST);
+        let Some(start) = memchr::memrchr(b'>', part(bytes, floor, close)).map(|n| floor + n + 1)
+        else {
+            continue;
+        };
+        let value = part(bytes, start, close);
+        if is_given(value, 4) && !value.contains(&b' ') {
+            propose(start, close, found);
+        }
+    }
 }
 
 /// `scheme://user:password@host`.
@@ -228,7 +375,8 @@ pub(super) fn url_passwords(bytes: &[u8], found: &mut Vec<Found>) {
         };
         let value = part(bytes, colon + 1, mark);
         if !value.is_empty()
-            && !matches!(value.first(), Some(b'{' | b'$' | b'*' | b'<'))
+            && !is_variable(value)
+            && !matches!(value.first(), Some(b'{' | b'*' | b'<'))
             && before(bytes, from - 3).is_ascii_alphanumeric()
         {
             propose(colon + 1, mark, found);

@@ -170,6 +170,13 @@ const PARAMETERS: &[&str] = &[
     "visitor_id", "subscriber_id", "recipient_id", "login", "username", "user_name",
 ];
 
+/// Hosts on which `/@name` is a person, whatever follows.
+#[rustfmt::skip]
+const HANDLE_HOSTS: &[&str] = &[
+    "medium.com", "tiktok.com", "youtube.com", "threads.net", "threads.com", "mastodon.social", "flipboard.com", "substack.com",
+    "t.me", "rumble.com", "vimeo.com", "hackernoon.com", "kakao.com",
+];
+
 /// Proposes ids in `/users/1234`, `?uid=…` and `/@name`.
 pub(super) fn user_ids(text: &str, found: &mut Vec<Found>) {
     let bytes = text.as_bytes();
@@ -291,7 +298,22 @@ fn handle(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
                     .get(..head.len() - host.len())
                     .is_some_and(|h| h.ends_with(b"//"))
     };
-    let closed = matches!(at(bytes, stop), b'?' | b'#' | b' ' | b'"');
+    // Elsewhere `/@name/…` is as often a scoped package.
+    let social = || {
+        let head = part(bytes, from.saturating_sub(34), from.saturating_sub(2));
+        let host = head.rsplit(|b| *b == b'/').next().unwrap_or(&[]);
+        HANDLE_HOSTS.iter().any(|known| {
+            host.len()
+                .checked_sub(known.len())
+                .and_then(|at| host.split_at_checked(at))
+                .is_some_and(|(sub, tail)| {
+                    tail.eq_ignore_ascii_case(known.as_bytes())
+                        && matches!(sub.last(), None | Some(b'.'))
+                })
+        })
+    };
+    let closed =
+        matches!(at(bytes, stop), b'?' | b'#' | b' ' | b'"') || at(bytes, stop) == b'/' && social();
     (rooted
         && closed
         && (2..=40).contains(&(stop - from))
@@ -350,6 +372,8 @@ mod tests {
                 "c959fc30994c9050a4fb1fae",
             ),
             ("https://social.example.com/@s.ogibson", "s.ogibson"),
+            ("https://medium.com/@maria-lopez/story-1", "maria-lopez"),
+            ("https://www.tiktok.com/@k_h/video/7", "k_h"),
             ("/a?uid=8731&x=1", "8731"),
         ] {
             assert_eq!(spans(text, user_ids), [id], "{text}");
@@ -360,6 +384,7 @@ mod tests {
             "/account/{accountId}/orders",
             "GET /@hugsmidjan/react/-/x.tgz",
             "/@scope/pkg",
+            "https://notmedium.com/@scope/pkg",
             "/issues/4211",
             "https://esm.sh/@scope/pkg@1.2.3",
             "docs/api#post-/users/{id}",

@@ -38,6 +38,36 @@ pub fn builtin(name: &str) -> Option<(&'static str, &'static str)> {
         .map(|(_, file, text)| (*file, *text))
 }
 
+/// The tests beside each built-in policy, by its name.
+const TESTS: &[(&str, &str)] = &[
+    (
+        "default",
+        include_str!("../../config/policies/default.test.toml"),
+    ),
+    (
+        "strict",
+        include_str!("../../config/policies/strict.test.toml"),
+    ),
+    ("cnil", include_str!("../../config/policies/cnil.test.toml")),
+    (
+        "hipaa-safe-harbor",
+        include_str!("../../config/policies/hipaa-safe-harbor.test.toml"),
+    ),
+    (
+        "observe",
+        include_str!("../../config/policies/observe.test.toml"),
+    ),
+];
+
+/// The name of the built-in policy whose tests are a file of this name, and their text.
+#[must_use]
+pub fn builtin_tests(file: &str) -> Option<(&'static str, &'static str)> {
+    let name = file.strip_suffix(".test.toml")?;
+    let (name, _, _) =
+        (BUILTINS.iter()).find(|(_, of, _)| of.strip_suffix(".toml") == Some(name))?;
+    TESTS.iter().find(|(of, _)| of == name).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

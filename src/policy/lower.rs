@@ -188,6 +188,7 @@ fn key_name<'d>(key: &Spanned<&'d str>, d: &mut Diagnostics) -> Option<&'d str> 
         None => {
             !text.is_empty()
                 && text.len() <= 64
+                && !looks_like_a_key(text)
                 && text
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
@@ -195,6 +196,7 @@ fn key_name<'d>(key: &Spanned<&'d str>, d: &mut Diagnostics) -> Option<&'d str> 
     };
     if !good {
         // The text is not shown: it may be the key itself.
+        d.conceal(key.span.clone());
         d.push(
             Diagnostic::error(
                 "bad-key-name",
@@ -207,6 +209,13 @@ fn key_name<'d>(key: &Spanned<&'d str>, d: &mut Diagnostics) -> Option<&'d str> 
         );
     }
     good.then_some(text)
+}
+
+/// 32 bytes in hexadecimal or base64: a name of that look is the key itself, pasted.
+fn looks_like_a_key(text: &str) -> bool {
+    let hex = text.len() >= 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let base64 = matches!(text.len(), 43 | 44) && text.bytes().any(|b| b.is_ascii_digit());
+    hex || base64
 }
 
 fn classify(written: &WrittenClassify<'_>, d: &mut Diagnostics) -> Option<Classify> {

@@ -23,7 +23,7 @@ mod place;
 mod written;
 
 pub use against::mentions;
-pub use builtin::{BUILTINS, builtin};
+pub use builtin::{BUILTINS, builtin, builtin_tests};
 pub use fate::HowFound;
 
 /// A policy that runs.

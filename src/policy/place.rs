@@ -270,11 +270,19 @@ fn category_help(word: &str) -> String {
     let end = |key: &'static str| key.rsplit('.').next().unwrap_or(key);
     let found = keys()
         .find(|key| *key == word || end(key) == last)
-        .or_else(|| nearest(&word, keys()).filter(|_| word.contains('.')))
         .or_else(|| {
-            let last_words = keys().map(end);
-            let near = nearest(last, last_words)?;
-            keys().find(|key| end(key) == near)
+            let whole = nearest(&word, keys()).filter(|_| word.contains('.'));
+            let near = nearest(last, keys().map(end));
+            let near = near.and_then(|near| keys().find(|key| end(key) == near));
+            // `user.emial` is nearer to the last word of `user.contact.email` than to `user.social`.
+            match (whole, near) {
+                (Some(whole), Some(near)) => {
+                    let far = strsim::osa_distance(&word, whole);
+                    let nearer = strsim::osa_distance(last, end(near)) < far;
+                    Some(if nearer { near } else { whole })
+                }
+                (whole, near) => whole.or(near),
+            }
         })
         .or_else(|| {
             keys().find(|key| last.len() > 1 && end(key).split('_').any(|part| part == last))
@@ -317,6 +325,7 @@ mod tests {
         let want = [
             ("user.email", "user.contact.email"),
             ("email", "user.contact.email"),
+            ("user.emial", "user.contact.email"),
             ("user.contact.emial", "user.contact.email"),
             ("user.contact.phone", "user.contact.phone_number"),
             ("user.ip", "user.device.ip_address"),

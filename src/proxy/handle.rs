@@ -449,11 +449,21 @@ async fn forward(
     if let Some(metrics) = endpoint_metrics(current, admitted) {
         metrics.upstream(sent.elapsed());
     }
+    let vendors = current.generation.scrubber.vendors();
+    let vendor = vendors.get(admitted.vendor).map_or("", |v| &v.name);
+    match (upstream.origin.health.turned(), &answer) {
+        (None, _) => {}
+        (Some(deliver::Turn::Opened), Err(error)) => {
+            telemetry::upstream_given_up(vendor, error.name());
+        }
+        (Some(deliver::Turn::Opened), Ok(_)) => {
+            telemetry::upstream_given_up(vendor, deliver::DeliverError::Open.name());
+        }
+        (Some(deliver::Turn::Closed), _) => telemetry::upstream_back(vendor),
+    }
     match answer {
         Ok(answer) => (handed_on(answer), Outcome::Forwarded),
         Err(error) => {
-            let vendors = current.generation.scrubber.vendors();
-            let vendor = vendors.get(admitted.vendor).map_or("", |v| &v.name);
             worker.live.metrics.upstream_error(vendor, error.name());
             let reply = Reply::problem(&Problem::Deliver(error));
             (reply, Outcome::Upstream)

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::activate::handed_addrs;
 use super::forward::Forward;
 use super::route::Routes;
-use crate::config::Config;
+use crate::config::{Config, TlsFiles};
 use crate::deliver::{Egress, EgressProxy, Guard, Origins, Upstream};
 use crate::inventory::Inventory;
 use crate::scrub::Scrubber;
@@ -134,7 +134,7 @@ impl Current {
             }
         }
         let trust = tls::client_config(config.upstream.ca_file.as_deref())
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| format!("upstream.ca_file: {error}"))?;
         if trust.roots == 0 {
             telemetry::no_roots();
         }
@@ -163,7 +163,7 @@ impl Current {
             .as_ref()
             .map(tls::server_config)
             .transpose()
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| format!("gateway.tls: {error}"))?;
         if let Some(inventory) = inventory {
             generation.scrubber.count_into(inventory.sightings());
         }
@@ -201,6 +201,7 @@ impl Live {
         let first = Current::build(first, &metrics, inventory.as_deref(), (&origins, None))?;
         metrics.reload(true);
         note_time(&metrics);
+        note_certificates(&metrics, &first.generation.config);
         Ok(Arc::new(Self {
             current: ArcSwap::from_pointee(first),
             origins,
@@ -250,6 +251,7 @@ impl Live {
                 if compared(&old.generation.scrubber) != compared(&next.generation.scrubber) {
                     self.metrics.shadow.reset();
                 }
+                note_certificates(&self.metrics, &next.generation.config);
                 self.current.store(Arc::new(next));
                 note_time(&self.metrics);
                 Ok(())
@@ -289,6 +291,7 @@ impl Live {
                 telemetry::epoch_began();
             }
             Err(error) => {
+                self.metrics.state_write_failed("key");
                 telemetry::epoch_failed(&error.to_string());
                 // Tried again soon; until then the old epoch goes on.
                 rotation.next.fetch_max(soon(), Ordering::Relaxed);
@@ -363,6 +366,28 @@ fn note_time(metrics: &Metrics) {
     metrics
         .config_loaded
         .set(now.map_or(0.0, |d| d.as_secs_f64()));
+}
+
+/// Until when the certificates in use are good; a word about those that soon are not.
+fn note_certificates(metrics: &Metrics, config: &Config) {
+    const SOON: i64 = 14;
+    let gateway = config.gateway.tls.as_ref().map(|tls| ("gateway", tls));
+    let forward = config.forward.as_ref().and_then(|f| f.ca.as_ref());
+    let named = gateway
+        .into_iter()
+        .chain(forward.map(|ca| ("forward_ca", ca)));
+    let dated = |(of, files): (&'static str, &TlsFiles)| {
+        Some((of, tls::validity(&files.cert).ok()?.not_after))
+    };
+    let all: Vec<(&'static str, i64)> = named.filter_map(dated).collect();
+    metrics.certificates(&all);
+    let now = soon();
+    for (of, expiry) in all {
+        let days = expiry.saturating_sub(now).div_euclid(86_400);
+        if days < SOON {
+            telemetry::certificate_expires(of, days);
+        }
+    }
 }
 
 fn note_restarts(old: &Config, new: &Config) {

@@ -29,5 +29,6 @@ mod worker;
 pub use activate::handed_over;
 pub use forward::ca_names;
 pub use live::{BoxError, Current, Generation, Live, Loader, Rotation};
+pub(crate) use reply::request_id;
 pub use serve::{Handle, Server};
 pub use watch::Stamps;

@@ -281,7 +281,8 @@ impl Reply {
                 "Basic realm=\"tamis\", charset=\"UTF-8\"",
             );
         }
-        if status == 503 {
+        // Troubles that will pass: libraries that read this come again then.
+        if matches!(status, 502..=504) {
             reply.set("retry-after", "5");
         }
         reply
@@ -300,7 +301,7 @@ impl Reply {
 }
 
 /// Random, so that it names nothing but this answer.
-fn request_id() -> String {
+pub(crate) fn request_id() -> String {
     let mut bytes = [0u8; 8];
     // Without randomness the id is all zeros, which is still no value of the request.
     let _ = getrandom::fill(&mut bytes);

@@ -293,7 +293,9 @@ async fn connection(mut tcp: TcpStream, mut peer: IpAddr, worker: Arc<Worker>, d
     };
     let deadline = Instant::now() + limits.header_timeout;
     let _ = tcp.set_nodelay(true);
+    let metrics = &worker.live.metrics;
     if before >= limits.connections {
+        metrics.connection_refused("limit");
         if tls.is_none() && before < limits.connections.saturating_add(TOLD) {
             turn_away(tcp).await;
         }
@@ -302,7 +304,7 @@ async fn connection(mut tcp: TcpStream, mut peer: IpAddr, worker: Arc<Worker>, d
     if trusted {
         match timeout_at(deadline, proxy_protocol::read(&mut tcp, peer)).await {
             Ok(Ok(client)) => peer = client,
-            Ok(Err(_)) | Err(_) => return,
+            Ok(Err(_)) | Err(_) => return metrics.connection_refused("proxy_protocol"),
         }
     }
     // A proxy of one's own stands for many clients, unless it says for whom (PROXY protocol).
@@ -313,6 +315,7 @@ async fn connection(mut tcp: TcpStream, mut peer: IpAddr, worker: Arc<Worker>, d
         limits.client_connections
     };
     let Some(_seat) = worker.live.clients.sit(peer, most) else {
+        metrics.connection_refused("client_limit");
         if tls.is_none() {
             turn_away(tcp).await;
         }
@@ -324,7 +327,10 @@ async fn connection(mut tcp: TcpStream, mut peer: IpAddr, worker: Arc<Worker>, d
             let handshake = TlsAcceptor::from(config).accept(tcp);
             match timeout_at(deadline, handshake).await {
                 Ok(Ok(stream)) => Stream::Tls(Box::new(stream)),
-                Ok(Err(_)) | Err(_) => return telemetry::tls_handshake_failed(),
+                Ok(Err(_)) | Err(_) => {
+                    metrics.connection_refused("tls");
+                    return telemetry::tls_handshake_failed();
+                }
             }
         }
     };

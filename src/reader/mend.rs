@@ -198,6 +198,9 @@ fn help(words: &str, at: &str, message: &str) -> Option<String> {
         let (key, value) = (key.trim(), value.trim());
         return Some(format!("write `{key} = {}`", show(value)));
     }
+    if at.contains(['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}']) {
+        return Some("write straight quotation marks: `\"`".to_owned());
+    }
     if message.starts_with("string values must be quoted") {
         let key = key_of(words)?;
         let value = words.split_once('=').map_or("", |(_, value)| value.trim());

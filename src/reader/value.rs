@@ -49,6 +49,12 @@ impl<'d> Value<'d> {
         self.inner.as_str()
     }
 
+    /// Whether it is a list without elements; reports nothing.
+    #[must_use]
+    pub fn is_empty_list(&self) -> bool {
+        self.inner.as_array().is_some_and(|list| list.is_empty())
+    }
+
     /// Whether it is a table; reports nothing.
     #[must_use]
     pub fn is_table(&self) -> bool {

@@ -119,6 +119,35 @@ impl Judge<'_, '_> {
         unfold: Unfold<'_>,
         out: &mut String,
     ) -> Result<Fate, Stop> {
+        let fate = self.each_pair(input, base, unfold, out);
+        if matches!(fate, Err(Stop::DropEvent)) && !matches!(unfold, Unfold::Plain { .. }) {
+            self.asked_for(input);
+        }
+        fate
+    }
+
+    /// What all of the fields ask of the answer: that of an event that goes is Tamis's own, and a
+    /// library parses it, wherever it said how.
+    fn asked_for(&mut self, input: &str) {
+        for pair in form::pairs(input.as_bytes()).flatten() {
+            let read = |range: std::ops::Range<usize>| {
+                let mut text = String::new();
+                let raw = input.as_bytes().get(range).unwrap_or_default();
+                decode(raw, &mut text).is_ok().then_some(text)
+            };
+            if let (Some(key), Some(value)) = (read(pair.key), pair.value.and_then(read)) {
+                self.answer_hits(&key, &value);
+            }
+        }
+    }
+
+    fn each_pair(
+        &mut self,
+        input: &str,
+        base: NodeId,
+        unfold: Unfold<'_>,
+        out: &mut String,
+    ) -> Result<Fate, Stop> {
         let mut changed = false;
         let mut last = base;
         let mut met: Vec<u16> = Vec::new();

@@ -113,6 +113,29 @@ pub fn reload_needs_restart(setting: &'static str) {
     tracing::warn!(setting, "this change takes effect only after a restart");
 }
 
+/// An upstream failed many times in a row and is left alone; `kind` as in `tamis_upstream_errors_total`.
+pub fn upstream_given_up(vendor: &str, kind: &'static str) {
+    tracing::warn!(
+        vendor,
+        kind,
+        "an upstream cannot be reached: its clients get 503 until it answers again"
+    );
+}
+
+/// An upstream that was left alone has answered.
+pub fn upstream_back(vendor: &str) {
+    tracing::info!(vendor, "an upstream answers again");
+}
+
+/// A certificate of ours has expired or is about to. `days` are below zero once it has.
+pub fn certificate_expires(certificate: &'static str, days: i64) {
+    tracing::warn!(
+        certificate,
+        days,
+        "a certificate expires soon or has expired: clients refuse it from then on"
+    );
+}
+
 /// No upstream can be verified.
 pub fn no_roots() {
     tracing::warn!(

@@ -101,6 +101,9 @@ pub struct Metrics {
     reloads: Counters,
     upstream_errors: Counters,
     forward: Counters,
+    connections_refused: Counters,
+    state_write_failures: Counters,
+    certificates: Family<Labels, Gauge<f64, AtomicU64>>,
     /// Bytes of bodies that came in.
     pub bytes_in: Counter,
     /// Bytes of bodies that went to vendors.
@@ -132,7 +135,7 @@ pub struct VendorMetrics {
 /// The handles of one endpoint.
 pub struct EndpointMetrics {
     requests: [LazyCounter; 6],
-    decode_errors: [LazyCounter; 10],
+    decode_errors: [LazyCounter; DECODE_KINDS.len()],
     request_duration: Lazy<Histogram>,
     upstream_duration: Lazy<Histogram>,
 }
@@ -167,6 +170,9 @@ impl Metrics {
             reloads: Family::new_with_constructor(Counter::default),
             upstream_errors: Family::new_with_constructor(Counter::default),
             forward: Family::new_with_constructor(Counter::default),
+            connections_refused: Family::new_with_constructor(Counter::default),
+            state_write_failures: Family::new_with_constructor(Counter::default),
+            certificates: Family::default(),
             bytes_in: Counter::default(),
             bytes_out: Counter::default(),
             tunnel_out: Counter::default(),
@@ -248,6 +254,22 @@ impl Metrics {
             Unit::Bytes,
             tunnel.clone(),
         );
+        registry.register(
+            "connections_refused",
+            "Connections that ended before their first request",
+            metrics.connections_refused.clone(),
+        );
+        registry.register(
+            "state_write_failures",
+            "Times that something could not be written into the state directory",
+            metrics.state_write_failures.clone(),
+        );
+        registry.register_with_unit(
+            "certificate_expiry_timestamp",
+            "When a certificate of ours expires",
+            Unit::Seconds,
+            metrics.certificates.clone(),
+        );
         registry.register("panics", "Tasks that panicked", metrics.panics.clone());
         registry.register_with_unit(
             "config_loaded_timestamp",
@@ -313,6 +335,29 @@ impl Metrics {
     pub fn upstream_error(&self, vendor: &str, kind: &'static str) {
         let labels = vec![("vendor", vendor.to_owned()), ("kind", kind.to_owned())];
         self.upstream_errors.get_or_create(&labels).inc();
+    }
+
+    /// Counts a connection that ends before its first request: too many of them (`limit`), too many of
+    /// this client (`client_limit`), no TLS (`tls`) or no PROXY header (`proxy_protocol`) as it should be.
+    pub fn connection_refused(&self, reason: &'static str) {
+        let labels = vec![("reason", reason.to_owned())];
+        self.connections_refused.get_or_create(&labels).inc();
+    }
+
+    /// Counts that the data map (`inventory`) or a key (`key`) could not be written.
+    pub fn state_write_failed(&self, what: &'static str) {
+        let labels = vec![("what", what.to_owned())];
+        self.state_write_failures.get_or_create(&labels).inc();
+    }
+
+    /// When the certificates in use expire, in seconds of the Unix epoch, by what they are for.
+    pub fn certificates(&self, all: &[(&'static str, i64)]) {
+        self.certificates.clear();
+        for (of, expiry) in all {
+            let labels = vec![("certificate", (*of).to_owned())];
+            #[expect(clippy::cast_precision_loss, reason = "exact for 200 million years")]
+            self.certificates.get_or_create(&labels).set(*expiry as f64);
+        }
     }
 
     /// Counts a load of the configuration.
@@ -424,7 +469,7 @@ impl EndpointMetrics {
     }
 }
 
-const DECODE_KINDS: [&str; 10] = [
+const DECODE_KINDS: [&str; 11] = [
     "syntax",
     "truncated",
     "trailing",
@@ -434,6 +479,7 @@ const DECODE_KINDS: [&str; 10] = [
     "too_large",
     "empty",
     "unsupported",
+    "salt",
     "shape",
 ];
 
@@ -456,6 +502,48 @@ fn kind_name(kind: DecodeErrorKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_of_decode_error_is_counted() {
+        use DecodeErrorKind as Kind;
+        let kinds = [
+            Kind::Syntax,
+            Kind::Truncated,
+            Kind::Trailing,
+            Kind::Utf8,
+            Kind::Corrupt,
+            Kind::Depth,
+            Kind::TooLarge,
+            Kind::Empty,
+            Kind::Unsupported,
+            Kind::Salt,
+            Kind::Shape,
+        ];
+        let metrics = Metrics::new();
+        let endpoint = metrics.endpoint("v", "/e");
+        for kind in kinds {
+            endpoint.decode_error(DecodeError::new(kind, "json", 0));
+        }
+        let text = metrics.render();
+        for kind in kinds.map(kind_name) {
+            let line = format!(
+                "tamis_decode_errors_total{{vendor=\"v\",endpoint=\"/e\",kind=\"{kind}\"}} 1"
+            );
+            assert!(text.contains(&line), "{line} in {text}");
+        }
+        assert_eq!(kinds.len(), DECODE_KINDS.len());
+    }
+
+    #[test]
+    fn certificates_are_those_in_use() {
+        let metrics = Metrics::new();
+        metrics.certificates(&[("gateway", 1_900_000_000), ("forward_ca", 2_000_000_000)]);
+        metrics.certificates(&[("gateway", 1_910_000_000)]);
+        let text = metrics.render();
+        let line = "tamis_certificate_expiry_timestamp_seconds{certificate=\"gateway\"} 1910000000";
+        assert!(text.contains(line), "{text}");
+        assert!(!text.contains("forward_ca"), "{text}");
+    }
 
     #[test]
     fn names_are_as_documented() {

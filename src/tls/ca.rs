@@ -95,10 +95,10 @@ impl CaInfo {
     /// When there is no certificate of a CA in it.
     pub fn read(file: &std::path::Path) -> Result<Self, TlsError> {
         use x509_parser::extensions::GeneralName;
-        let bad = || TlsError::Pem {
-            file: file.display().to_string(),
-        };
-        let der = CertificateDer::from_pem_file(file).map_err(|_| bad())?;
+        let none = rustls_pki_types::pem::Error::NoItemsFound;
+        let bad = || TlsError::cert(file, &none);
+        let der =
+            CertificateDer::from_pem_file(file).map_err(|error| TlsError::cert(file, &error))?;
         let (_, cert) = x509_parser::parse_x509_certificate(&der).map_err(|_| bad())?;
         if !cert.is_ca() {
             return Err(TlsError::NotCa {
@@ -164,22 +164,23 @@ impl Authority {
     /// # Errors
     /// When they cannot be read, do not fit together, or the certificate is no CA's.
     pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
-        let bad = |path: &std::path::Path| TlsError::Pem {
-            file: path.display().to_string(),
-        };
+        let none = rustls_pki_types::pem::Error::NoItemsFound;
         let pair = || TlsError::Pair {
             file: files.cert.display().to_string(),
         };
         let info = CaInfo::read(&files.cert)?;
         let chain = CertificateDer::pem_file_iter(&files.cert)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|_| bad(&files.cert))?;
-        let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|_| bad(&files.key))?;
-        let key = KeyPair::try_from(&key).map_err(|_| bad(&files.key))?;
+            .map_err(|error| TlsError::cert(&files.cert, &error))?;
+        let key = PrivateKeyDer::from_pem_file(&files.key)
+            .map_err(|error| TlsError::key(&files.key, &error))?;
+        let key = KeyPair::try_from(&key).map_err(|_| TlsError::key(&files.key, &none))?;
         if !info.spki.ends_with(key.public_key_raw()) {
             return Err(pair());
         }
-        let first = chain.first().ok_or_else(|| bad(&files.cert))?;
+        let first = chain
+            .first()
+            .ok_or_else(|| TlsError::cert(&files.cert, &none))?;
         let issuer = Issuer::from_ca_cert_der(first, key).map_err(|_| pair())?;
         Ok(Self {
             issuer,

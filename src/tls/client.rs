@@ -29,11 +29,11 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<Trust, TlsError> {
     let mut all = rustls_native_certs::load_native_certs().certs;
     let (_, _) = roots.add_parsable_certificates(all.iter().cloned());
     if let Some(file) = ca_file {
-        let bad = || TlsError::Pem {
-            file: file.display().to_string(),
-        };
+        let none = rustls_pki_types::pem::Error::NoItemsFound;
+        let bad = || TlsError::cert(file, &none);
         let mut any = false;
-        for cert in CertificateDer::pem_file_iter(file).map_err(|_| bad())? {
+        let certs = CertificateDer::pem_file_iter(file);
+        for cert in certs.map_err(|error| TlsError::cert(file, &error))? {
             let cert = cert.map_err(|_| bad())?;
             roots.add(cert.clone()).map_err(|_| bad())?;
             all.push(cert);

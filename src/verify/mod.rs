@@ -32,6 +32,7 @@ mod bodies;
 mod canary;
 mod expect;
 mod net;
+mod net2;
 mod probes;
 mod report;
 mod search;
@@ -55,6 +56,39 @@ pub struct Subject {
     pub seed: Seed,
 }
 
+/// By which protocol requests come to the gateway.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Via {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2, without TLS.
+    Http2,
+}
+
+impl Via {
+    /// As reports and the command line call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http1 => "http1",
+            Self::Http2 => "http2",
+        }
+    }
+
+    fn send(
+        self,
+        gateway: SocketAddr,
+        below: &str,
+        message: &net::Message,
+    ) -> std::io::Result<Option<u16>> {
+        match self {
+            Self::Http1 => net::send(gateway, below, message),
+            Self::Http2 => net2::send(gateway, below, message),
+        }
+    }
+}
+
 /// Why nothing could be verified.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
@@ -66,11 +100,19 @@ pub enum VerifyError {
     Gateway(String),
 }
 
-/// Drives every vendor and reports.
+/// Drives every vendor over HTTP/1.1 and reports.
 ///
 /// # Errors
 /// [`VerifyError`] when gateway or recorders cannot be started. What is found is in the report.
 pub fn run(subject: &Subject) -> Result<Report, VerifyError> {
+    run_via(subject, Via::Http1)
+}
+
+/// Drives every vendor and reports.
+///
+/// # Errors
+/// [`VerifyError`] when gateway or recorders cannot be started. What is found is in the report.
+pub fn run_via(subject: &Subject, via: Via) -> Result<Report, VerifyError> {
     let recorders = subject.vendors.iter().map(|_| Recorder::start());
     let recorders: Vec<Recorder> = recorders.collect::<Result<_, _>>()?;
     let first = Mutex::new(Some(generation(subject, &recorders)));
@@ -94,7 +136,7 @@ pub fn run(subject: &Subject) -> Result<Report, VerifyError> {
                     else {
                         return;
                     };
-                    let found = one_vendor(subject, vendor, gateway, recorder);
+                    let found = one_vendor(subject, vendor, (via, gateway), recorder);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     done.push((at, found));
                 }
@@ -106,7 +148,7 @@ pub fn run(subject: &Subject) -> Result<Report, VerifyError> {
     let mut all = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     all.sort_by_key(|(at, _)| *at);
     let found: Vec<report::Found> = all.into_iter().map(|(_, f)| f).collect::<Result<_, _>>()?;
-    Ok(Report::new(subject, found))
+    Ok(Report::new(subject, via, found))
 }
 
 /// A gateway as by default: the policy and catalogs in force, each vendor at its recorder.
@@ -133,7 +175,7 @@ fn generation(subject: &Subject, recorders: &[Recorder]) -> Generation {
 fn one_vendor(
     subject: &Subject,
     vendor: &Vendor,
-    gateway: SocketAddr,
+    gateway: (Via, SocketAddr),
     recorder: &Recorder,
 ) -> std::io::Result<report::Found> {
     let mut found = report::Found::new(vendor);
@@ -213,7 +255,7 @@ fn drive(
     court: &Court<'_>,
     probe: &Probe,
     finder: &Finder,
-    (gateway, recorder): (SocketAddr, &Recorder),
+    ((via, gateway), recorder): ((Via, SocketAddr), &Recorder),
     found: &mut report::Found,
 ) -> std::io::Result<()> {
     let line = found.line(court.endpoint, probe);
@@ -231,7 +273,8 @@ fn drive(
     line.control += seen.iter().filter(|seen| **seen).count();
     let unseen = probe.plants.iter().zip(&seen).filter(|(_, seen)| !**seen);
     let unseen: Vec<&Plant> = unseen.map(|(plant, _)| &**plant).collect();
-    let status = net::send(gateway, &format!("/{}", court.vendor.name), &probe.message)?;
+    let below = format!("/{}", court.vendor.name);
+    let status = via.send(gateway, &below, &probe.message)?;
     let arrivals = recorder.take();
     found.unseen(court.endpoint, probe, &unseen);
     let line = found.line(court.endpoint, probe);

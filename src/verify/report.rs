@@ -10,10 +10,10 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::Subject;
 use super::expect::Fate;
 use super::probes::{Carrier, Probe, Unmade};
 use super::tree::Plant;
+use super::{Subject, Via};
 use crate::catalog::{Endpoint, Kind, Vendor};
 use crate::category::DataCategory;
 use crate::civil;
@@ -138,7 +138,7 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(subject: &Subject, found: Vec<Found>) -> Self {
+    pub(super) fn new(subject: &Subject, via: Via, found: Vec<Found>) -> Self {
         let mut report = Self {
             lines: Vec::new(),
             leaks: Vec::new(),
@@ -168,7 +168,7 @@ impl Report {
                 count,
             })
             .collect();
-        report.json = report.to_json(subject);
+        report.json = report.to_json(subject, via);
         report
     }
 
@@ -197,7 +197,7 @@ impl Report {
         &self.json
     }
 
-    fn to_json(&self, subject: &Subject) -> Value {
+    fn to_json(&self, subject: &Subject, via: Via) -> Value {
         let catalogs: BTreeMap<&str, &str> = subject
             .catalogs
             .iter()
@@ -210,6 +210,7 @@ impl Report {
             "binary": env!("CARGO_PKG_VERSION"),
             "policy": { "name": &*subject.policy.name, "sha256": hex(&subject.policy.digest) },
             "seed": hex(&subject.seed),
+            "via": via.name(),
             "catalogs": catalogs,
             "verdict": self.verdict(),
             "totals": {

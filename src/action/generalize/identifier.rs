@@ -58,7 +58,10 @@ fn segment_identifies(segment: &str) -> bool {
     if is_plain_date(segment) {
         return false;
     }
-    noun_with_number(segment) || digits_identify(segment) || tokens(segment).any(is_odd_token)
+    noun_with_number(segment)
+        || digits_identify(segment)
+        || has_address(segment)
+        || tokens(segment).any(is_odd_token)
 }
 
 /// Short words of lower-case letters with dashes or underscores between, at least one letter no hex
@@ -118,7 +121,38 @@ fn value_identifies(value: &str) -> bool {
     ) {
         return true;
     }
-    long_number(value) || tokens(value).any(is_odd_token)
+    long_number(value) || has_address(value) || tokens(value).any(is_odd_token)
+}
+
+/// Whether an address of the network or of a network card stands in it, alone or behind something
+/// (`::ffff:192.0.2.7`, `from-192.0.2.7`, `00-00-5e-00-53-af`). `v1.2.3.4` is a version.
+fn has_address(text: &str) -> bool {
+    if !text.contains([':', '.', '-']) {
+        return false;
+    }
+    let part = |c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.');
+    let mut before = ' ';
+    let mut rest = text;
+    while let Some(start) = rest.find(part) {
+        let (skipped, run) = rest.split_at(start);
+        before = skipped.chars().next_back().unwrap_or(before);
+        let end = run.find(|c| !part(c)).unwrap_or(run.len());
+        let (run, after) = run.split_at(end);
+        let run = run.trim_end_matches(['.', ':']);
+        let alone = run.rsplit_once(':').map_or(run, |(address, _port)| address);
+        let is_v4 = |text: &str| text.parse::<std::net::Ipv4Addr>().is_ok();
+        let is_v6 = run.len() > 2 && run.parse::<std::net::Ipv6Addr>().is_ok();
+        if is_v6 || (!matches!(before, 'v' | 'V') && (is_v4(run) || is_v4(alone))) {
+            return true;
+        }
+        rest = after;
+    }
+    let is_pair = |pair: &str| pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit());
+    let mut pairs = 0;
+    text.split([':', '-']).any(|part| {
+        pairs = if is_pair(part) { pairs + 1 } else { 0 };
+        pairs == 6
+    })
 }
 
 /// Whether digits, taken together over separators, are long enough for a number of somebody. A
@@ -232,6 +266,15 @@ mod tests {
             "user-canary-48213",
             "order-2024",
             "cus_9s6XKzkNRiz8i3",
+            "203.0.113.77",
+            "::ffff:203.0.113.77",
+            "::1",
+            "fe80::a:b",
+            "2001:db8::7",
+            "from-203.0.113.77",
+            "ip_10.0.0.1:80",
+            "aa:bb:cc:dd:ee:ff",
+            "3c-22-fb-1a-2b-3c",
             "dQw4w9WgXcQ",
             "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc",
             "+41 79 123 45 67",

@@ -45,6 +45,7 @@ pub(super) fn main(args: &Demo) -> anyhow::Result<ExitCode> {
         listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
         admin_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
         config: None,
+        shadow_policy: None,
     };
     let live = Live::start(Box::new(move || {
         setup::generation_with(&common, false).map_err(|error| format!("{error:#}").into())

@@ -37,7 +37,7 @@ pub(super) struct Test {
     update: bool,
     #[command(flatten)]
     json: output::Json,
-    /// Test files (NAME.test.toml), policies, or folders; the policy in force when not given
+    /// Test files (NAME.test.toml), policies (built-in ones by name), or folders; the policy in force when not given
     paths: Vec<PathBuf>,
 }
 
@@ -49,7 +49,7 @@ pub(super) fn main(args: &Test) -> anyhow::Result<ExitCode> {
     let mut rows = Vec::new();
     for file in &files {
         let name = file.display().to_string();
-        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+        let text = read(file, args.update)?;
         let suite = Suite::read(&name, &text)?;
         let scrubber = scrubber(&suite, file, &vendors)?;
         let mut updated = Vec::new();
@@ -100,6 +100,21 @@ fn files(args: &Test, policy: &str) -> anyhow::Result<Vec<PathBuf>> {
         args.paths.clone()
     };
     for path in &given {
+        let built_in = path.to_str().and_then(|name| {
+            let named = policy::builtin(name).map(|(file, _)| file);
+            let of = Path::new(named.unwrap_or(name)).with_extension("test.toml");
+            policy::builtin_tests(of.to_str()?).map(|_| of.clone())
+        });
+        if let Some(built_in) = built_in.filter(|_| !path.exists()) {
+            files.push(built_in);
+            continue;
+        }
+        if !path.exists() && !is_test(path) {
+            let names = policy::BUILTINS.iter().map(|(name, _, _)| *name);
+            let near = crate::reader::nearest(&path.to_string_lossy(), names);
+            let hint = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+            bail!("{}: there is no such file{hint}", path.display());
+        }
         if path.is_dir() {
             let entries = std::fs::read_dir(path)
                 .with_context(|| format!("cannot read {}", path.display()))?;
@@ -128,6 +143,25 @@ fn files(args: &Test, policy: &str) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// A file of tests; those of the built-in policies are compiled in.
+fn read(file: &Path, to_update: bool) -> anyhow::Result<String> {
+    match compiled_in(file) {
+        Some(_) if to_update => bail!("{}: there is no such file to update", file.display()),
+        Some((_, text)) => Ok(text.to_owned()),
+        None => {
+            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+        }
+    }
+}
+
+/// The built-in policy and its tests, where no file of that name is there.
+fn compiled_in(file: &Path) -> Option<(&'static str, &'static str)> {
+    if file.exists() {
+        return None;
+    }
+    policy::builtin_tests(file.to_str()?)
+}
+
 fn is_test(path: &Path) -> bool {
     path.to_string_lossy().ends_with(".test.toml")
 }
@@ -144,7 +178,7 @@ fn scrubber(suite: &Suite, file: &Path, vendors: &[Arc<Vendor>]) -> anyhow::Resu
             let folder = file.parent().unwrap_or(Path::new("."));
             folder.join(name).display().to_string()
         }
-        None => beside(),
+        None => compiled_in(file).map_or_else(beside, |(name, _)| name.to_owned()),
     };
     let (policy, warnings) = config::open::policy(&policy)?;
     output::diagnostics(&warnings);
