@@ -2,7 +2,7 @@
 
 Other than `decode.strings`, which tries every decoding to find what must not be there, this reads a body the one way its vendor does, so
 that values can be counted: content codings, undeclared gzip or zlib, JSON, JSON lines (an envelope is one), forms, lines of forms,
-multipart, OTLP protobuf, reversed base64; and within a text JSON, base64 of JSON, or a form.
+multipart, OTLP protobuf, reversed base64; and within a text JSON, base64 of JSON (compressed or not), or a form.
 """
 import base64
 import binascii
@@ -84,7 +84,8 @@ def text(read, path, depth=0):
         for candidate in (stripped, stripped[::-1]):
             core = candidate.rstrip("=").replace("-", "+").replace("_", "/")
             try:
-                inner = text_of(base64.b64decode(core + "=" * (-len(core) % 4), validate=True))
+                data = base64.b64decode(core + "=" * (-len(core) % 4), validate=True)
+                inner = text_of(sniffed(data) or data)
             except (binascii.Error, ValueError):
                 continue
             if inner and inner.lstrip()[:1] in ("{", "["):
