@@ -396,7 +396,7 @@ fn ids_keep_the_form_that_each_vendor_asks_for() {
         ("datadog", "/api/v2/rum", &datadog, "/view/id", uuid),
         ("umami", "/api/send", umami, "/payload/id", long),
     ];
-    let ga = "v=2&tid=G-1&en=x&cid=123456789.1717171717&sid=1717171717".to_owned();
+    let ga = "v=2&tid=G-1&en=x&cid=123456789.1717171717&sid=1717171717";
     let matomo = "idsite=1&rec=1&_id=0123456789abcdef&url=https%3A%2F%2Fshop.example%2F";
     let snowplow = format!("e=pv&p=web&duid={UUID}&sid={UUID}");
     let by_query: &[(&str, &str, &str, &str, Form)] = &[
