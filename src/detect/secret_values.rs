@@ -159,7 +159,6 @@ struct How {
 ///
 /// `clear` remembers up to where no unquoted value ends (outside of queries, inside), so that names
 /// within one long value do not each walk it.
-#[expect(clippy::too_many_lines, reason = "one case after the other")]
 fn value(bytes: &[u8], from: usize, how: How, clear: &mut [usize; 2]) -> Option<(usize, usize)> {
     let How {
         mark,
