@@ -86,7 +86,7 @@ pub(super) struct Judge<'p, 's> {
     pub(super) last: Done,
     pub(super) tally: &'s mut Tally,
     /// Where the scalar that starts there is to be remembered: it was looked for in vain.
-    pub(super) missed: Option<(u32, Place)>,
+    pub(super) missed: Option<(u32, Option<Place>)>,
     /// Whether what was judged last was given a random value.
     pub(super) random: bool,
     pub(super) projects: &'s [String],

@@ -231,7 +231,7 @@ impl<'p> Judge<'p, '_> {
             && is_remembered(self.action(found));
         let place = match memorable.then(|| self.missed(node)) {
             None => None,
-            Some(Some(place)) => Some(place),
+            Some(Some(asked)) => asked,
             Some(None) => match self.remembered(found.path, raw.as_bytes(), node, edits) {
                 Ok((leaf, done)) => {
                     self.again(done);
@@ -313,8 +313,8 @@ impl Judge<'_, '_> {
         Ok((leaf, done))
     }
 
-    /// Where the scalar is to be remembered, when it was just looked for in vain.
-    fn missed(&mut self, node: &Node) -> Option<memo::Place> {
+    /// Where the scalar is to be remembered, if it is, when it was just looked for in vain.
+    fn missed(&mut self, node: &Node) -> Option<Option<memo::Place>> {
         let (start, place) = self.missed.take()?;
         (start == node.start && self.remembers()).then_some(place)
     }

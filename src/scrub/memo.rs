@@ -4,7 +4,12 @@
 //! whole text (compared byte for byte, so that a collision costs time and nothing else). Only
 //! outcomes that depend on nothing but that key are kept: no random values, no refusals. It holds
 //! values, so it lives in memory only and is forgotten with the plan.
+//!
+//! Where texts do not come again (ids of events), looking for them and keeping them costs more than it
+//! ever gains: after [`PATIENCE`] look-ups in vain only one text in [`SAMPLE`] is looked up at that path,
+//! until one is found.
 
+use std::cell::Cell;
 use std::hash::{BuildHasher, Hasher};
 
 use wide::u32x8;
@@ -19,6 +24,13 @@ const SETS: usize = 2048;
 const WAYS: usize = 8;
 /// Longer texts are judged each time.
 pub(super) const MAX_TEXT: usize = 512;
+
+/// Look-ups in vain after which a path's texts are looked up more rarely.
+const PATIENCE: u16 = 1024;
+/// Of how many texts one is looked up then.
+const SAMPLE: u32 = 16;
+/// Others are after so many that were not, as a power of two: more than are remembered at once.
+const TURN: u32 = 16;
 
 /// What leaves in place of a string.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -149,22 +161,72 @@ impl Set {
 pub(super) struct Memo {
     sets: Vec<Set>,
     slots: Vec<Slot>,
+    /// For each path: look-ups in vain, up to [`PATIENCE`].
+    vain: Vec<Cell<u16>>,
+    /// Whether that ever reached [`PATIENCE`]: most look-ups need not ask which path it was.
+    impatient: Cell<bool>,
+    /// Look-ups that were not made.
+    skipped: Cell<u32>,
     hasher: foldhash::fast::RandomState,
 }
 
 impl Memo {
-    /// What became of the text, and the decisions that did it; or where it would stand.
+    /// What became of the text, and the decisions that did it; or where it would stand, unless it is
+    /// not looked for this time.
     #[inline]
     pub(super) fn get(
         &self,
         path: NodeId,
         class: usize,
         text: &[u8],
-    ) -> Result<(Known<'_>, Done), Place> {
+    ) -> Result<(Known<'_>, Done), Option<Place>> {
         let place = self.place(path, text);
-        let Some(set) = self.sets.get(place.set) else {
-            return Err(place);
+        if self.impatient.get() && !self.is_worth(path, place) {
+            return Err(None);
+        }
+        let known = self.find(place, path, class, text);
+        if known.is_none() || self.impatient.get() {
+            self.note(path, known.is_some());
+        }
+        known.ok_or(Some(place))
+    }
+
+    /// Whether a text is looked up at the path. Chosen by the text, so that the same ones are looked up
+    /// when they come again; each has its turn.
+    fn is_worth(&self, path: NodeId, place: Place) -> bool {
+        let vain = self.vain.get(path as usize).map_or(0, Cell::get);
+        let turn = self.skipped.get() >> TURN;
+        let worth = vain < PATIENCE || place.tag.wrapping_add(turn).is_multiple_of(SAMPLE);
+        if !worth {
+            self.skipped.set(self.skipped.get().wrapping_add(1));
+        }
+        worth
+    }
+
+    /// Notes what came of a look-up.
+    fn note(&self, path: NodeId, found: bool) {
+        let Some(vain) = self.vain.get(path as usize) else {
+            return;
         };
+        let passed = vain.get();
+        if found && passed == PATIENCE {
+            vain.set(0);
+        } else if !found && passed < PATIENCE {
+            vain.set(passed + 1);
+            self.impatient
+                .set(self.impatient.get() || passed + 1 == PATIENCE);
+        }
+    }
+
+    #[inline]
+    fn find(
+        &self,
+        place: Place,
+        path: NodeId,
+        class: usize,
+        text: &[u8],
+    ) -> Option<(Known<'_>, Done)> {
+        let set = self.sets.get(place.set)?;
         let mut having = set.having(place.tag);
         while having != 0 {
             let way = having.trailing_zeros() as usize;
@@ -186,9 +248,9 @@ impl Memo {
                 Kind::Remove => Known::Remove,
                 Kind::Inside => Known::Inside(out),
             };
-            return Ok((known, slot.done));
+            return Some((known, slot.done));
         }
-        Err(place)
+        None
     }
 
     /// Remembers what became of a text that was not here.
@@ -209,6 +271,9 @@ impl Memo {
         }
         if self.sets.is_empty() {
             self.sets.resize(SETS, Set::EMPTY);
+        }
+        if self.vain.len() <= path as usize {
+            self.vain.resize(path as usize + 1, Cell::new(0));
         }
         let (kind, out) = match known {
             Known::Keep => (Kind::Keep, &[][..]),
@@ -290,7 +355,7 @@ mod tests {
     }
 
     fn put(memo: &mut Memo, path: NodeId, text: &[u8], known: Known<'_>, action: Done) {
-        if let Err(place) = memo.get(path, 0, text) {
+        if let Err(Some(place)) = memo.get(path, 0, text) {
             memo.put(place, path, 0, text, known, action);
         }
     }
@@ -312,6 +377,39 @@ mod tests {
         assert!(memo.get(1, 0, b"huge").is_err());
         put(&mut memo, 1, &[b'a'; MAX_TEXT + 1], Known::Keep, 0);
         assert!(memo.get(1, 0, &[b'a'; MAX_TEXT + 1]).is_err());
+    }
+
+    #[test]
+    fn where_nothing_comes_again_little_is_looked_up() {
+        let mut memo = Memo::default();
+        let ask = |memo: &mut Memo, n: u32| {
+            let asked = memo.get(1, 0, &n.to_le_bytes()).map(|_| ());
+            if let Err(Some(place)) = asked {
+                memo.put(place, 1, 0, &n.to_le_bytes(), Known::Keep, 0);
+            }
+            asked
+        };
+        let looked_up = |memo: &mut Memo, texts: std::ops::Range<u32>| {
+            texts
+                .filter(|n| !matches!(ask(memo, *n), Err(None)))
+                .count()
+        };
+        let patience = u32::from(PATIENCE);
+        assert_eq!(
+            looked_up(&mut memo, 0..patience),
+            usize::from(PATIENCE),
+            "at first, all are"
+        );
+        let some = looked_up(&mut memo, patience..patience + 16_000);
+        assert!((500..2000).contains(&some), "{some}");
+        assert!(
+            memo.get(2, 0, b"a").is_err_and(|place| place.is_some()),
+            "another path"
+        );
+        // A text that comes again and again has its turn, and is then found every time.
+        let mut ask_often = |n: u32| (0..2 << (TURN + 4)).any(|_| ask(&mut memo, n).is_ok());
+        assert!(ask_often(u32::MAX));
+        assert!((0..100).all(|_| ask(&mut memo, u32::MAX).is_ok()));
     }
 
     #[test]
@@ -337,6 +435,8 @@ mod tests {
             }
             hits
         };
+        // Twice: the first time round the texts seem to be new for ever.
+        round(&mut memo);
         round(&mut memo);
         assert!(round(&mut memo) > SETS * WAYS / 4);
     }

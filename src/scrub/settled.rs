@@ -89,7 +89,7 @@ impl Judge<'_, '_> {
                     match self.remembered(path, raw, node, edits) {
                         Ok(known) => known,
                         Err(place) => {
-                            self.missed = place.map(|place| (node.start, place));
+                            self.missed = Some((node.start, place));
                             return Rest::Member;
                         }
                     }
