@@ -12,6 +12,6 @@ client.track(who);
 client.track({ ...who, e_c: 'checkout', e_a: EVENT, e_n: 'for ' + WHO.email, e_v: UTILITY.amount, _cvar: JSON.stringify({ 1: ['contact', WHO.email], 2: ['name', WHO.name] }) });
 await new Promise((done) => client.trackBulk([
   { ...who, idgoal: 0, ec_id: 'order-1', revenue: UTILITY.amount, ec_items: JSON.stringify([['sku-1', 'gift for ' + WHO.email, 'gifts', UTILITY.amount, 3]]) },
-  { ...who, e_c: 'checkout', e_a: EVENT, search_cat: UTILITY.plan, dimension2: WHO.email },
+  { ...who, e_c: 'checkout', e_a: EVENT, c_n: UTILITY.plan, dimension2: WHO.email },
 ], done));
 finish(trouble);
