@@ -13,8 +13,6 @@ use crate::config::Config;
 use crate::diagnostic::Severity;
 use crate::tls;
 
-/// Fewer days than this and a certificate is asked about.
-const SOON: i64 = 14;
 const DAY: i64 = 86_400;
 
 /// Everything but the policy's key and the forward proxy's CA. `first_key`: a start would have to make it.
@@ -68,7 +66,7 @@ pub(super) fn dates(setting: &str, cert: &Path, find: &mut impl FnMut(Severity, 
                 "{setting}: {file}: the certificate is not yet valid: is the clock of this machine right?"
             ),
         );
-    } else if valid.not_after - now < SOON * DAY {
+    } else if valid.not_after - now < tls::EXPIRES_SOON_DAYS * DAY {
         let days = (valid.not_after - now) / DAY;
         find(
             Severity::Warning,

@@ -370,7 +370,6 @@ fn note_time(metrics: &Metrics) {
 
 /// Until when the certificates in use are good; a word about those that soon are not.
 fn note_certificates(metrics: &Metrics, config: &Config) {
-    const SOON: i64 = 14;
     let gateway = config.gateway.tls.as_ref().map(|tls| ("gateway", tls));
     let forward = config.forward.as_ref().and_then(|f| f.ca.as_ref());
     let named = gateway
@@ -384,7 +383,7 @@ fn note_certificates(metrics: &Metrics, config: &Config) {
     let now = soon();
     for (of, expiry) in all {
         let days = expiry.saturating_sub(now).div_euclid(86_400);
-        if days < SOON {
+        if days < tls::EXPIRES_SOON_DAYS {
             telemetry::certificate_expires(of, days);
         }
     }

@@ -16,6 +16,9 @@ pub use stream::Stream;
 
 use rustls_pki_types::pem;
 
+/// A certificate that ends in fewer days than this is spoken of.
+pub const EXPIRES_SOON_DAYS: i64 = 14;
+
 /// Why TLS cannot be set up. Names files, never their content.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
